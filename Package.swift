@@ -1,0 +1,83 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target of ours is built with. Release builds see across modules and leave out the
+/// exclusivity checks that the tests run with (docs/adr/0002-build-settings.md).
+let house: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+    .unsafeFlags(
+        ["-enforce-exclusivity=unchecked", "-cross-module-optimization"], .when(configuration: .release)),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: house)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: dependencies + ["Support"], path: "Tests/" + name,
+        swiftSettings: house)
+}
+
+let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "dormouse",
+    products: [.executable(name: "dormouse", targets: ["dormouse"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    ],
+    targets: [
+        // The bottom: values that know nothing of sockets, clocks or files.
+        module("Clockwork"),
+        module("Bytes"),
+        module("Messaging", ["Bytes"]),
+        module("MQTTWire", ["Bytes", "Messaging"]),
+        module("MQTTSNWire", ["Bytes", "Messaging"]),
+
+        // The cores: siblings that never import each other, and the engine that joins them.
+        module("BrokerCore", ["Bytes", "Clockwork", "Messaging", collections]),
+        module("ConnectionCore", ["Bytes", "Clockwork", "Messaging", "MQTTWire"]),
+        module("GatewayCore", ["Bytes", "Clockwork", "Messaging", "MQTTSNWire", collections]),
+        module(
+            "Engine",
+            [
+                "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "BrokerCore", "ConnectionCore",
+                "GatewayCore",
+            ]),
+
+        // The adapters: all I/O and all clocks.
+        .target(name: "CLinux"),
+        module("Reactor", ["Bytes", "Clockwork", "CLinux"]),
+        module("Transport", ["Bytes", "Clockwork", "Messaging", "Reactor", "Engine"]),
+        module("Configuration", ["Bytes"]),
+        .executableTarget(
+            name: "dormouse",
+            dependencies: [
+                "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "Engine", "Reactor", "Transport",
+                "Configuration", arguments, logging,
+            ],
+            swiftSettings: house),
+
+        // Tests: a target for each module, and the worlds that join them.
+        .target(
+            name: "Support", dependencies: ["Bytes"], path: "Tests/Support", swiftSettings: house),
+        tests("Clockwork", ["Clockwork"]),
+        tests("Bytes", ["Bytes"]),
+        tests("Messaging", ["Messaging", "Bytes"]),
+        tests("MQTTWire", ["MQTTWire", "Bytes", "Messaging"]),
+        tests("MQTTSNWire", ["MQTTSNWire", "Bytes", "Messaging"]),
+        tests("BrokerCore", ["BrokerCore", "Bytes", "Clockwork", "Messaging"]),
+        tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
+        tests("Configuration", ["Configuration", "Bytes"]),
+        tests("Reactor", ["Reactor", "Bytes", "Clockwork"]),
+    ]
+)

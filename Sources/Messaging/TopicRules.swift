@@ -1,0 +1,62 @@
+package import Bytes
+
+/// What a topic name or filter may be: MQTT 5.0 §4.7, and the limits of DESIGN §7.
+package struct TopicRules: Sendable {
+    /// Bytes in a name or filter.
+    package var bytesMax: Int
+    /// Levels in a name or filter: one more than there are slashes.
+    package var levelsMax: Int
+
+    package init(bytesMax: Int = 1024, levelsMax: Int = 64) {
+        self.bytesMax = bytesMax
+        self.levelsMax = levelsMax
+    }
+
+    /// Whether `name` can be published to: not empty, no wildcard [MQTT-3.3.2-2], within the limits. The caller has
+    /// checked that it is UTF-8.
+    package func allowsName(_ name: ByteView) -> Bool {
+        guard !name.isEmpty, name.count <= bytesMax else { return false }
+        var levels = 1
+        for byte in name.memory {
+            switch byte {
+            case UInt8(ascii: "#"), UInt8(ascii: "+"): return false
+            case UInt8(ascii: "/"): levels += 1
+            default: break
+            }
+        }
+        return levels <= levelsMax
+    }
+
+    /// Whether `filter` can be subscribed to: wildcards stand alone in their level and `#` is last
+    /// [MQTT-4.7.1-1] [MQTT-4.7.1-2], within the limits. Shared subscriptions are split before.
+    package func allowsFilter(_ filter: ByteView) -> Bool {
+        guard !filter.isEmpty, filter.count <= bytesMax else { return false }
+        var levels = 1
+        let last = filter.count - 1
+        for index in 0...last {
+            switch filter[index] {
+            case UInt8(ascii: "/"):
+                levels += 1
+            case UInt8(ascii: "#"):
+                guard index == last, index == 0 || filter[index - 1] == UInt8(ascii: "/") else { return false }
+            case UInt8(ascii: "+"):
+                guard index == 0 || filter[index - 1] == UInt8(ascii: "/") else { return false }
+                guard index == last || filter[index + 1] == UInt8(ascii: "/") else { return false }
+            default: break
+            }
+        }
+        return levels <= levelsMax
+    }
+}
+
+extension ByteView {
+    /// Whether a filter names more than one topic.
+    package var hasWildcard: Bool {
+        memory.contains { $0 == UInt8(ascii: "#") || $0 == UInt8(ascii: "+") }
+    }
+
+    /// Whether the first level begins with `$`: such topics are the server's own [MQTT-4.7.2-1].
+    package var beginsWithDollar: Bool {
+        memory.first == UInt8(ascii: "$")
+    }
+}
