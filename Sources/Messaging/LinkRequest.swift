@@ -61,6 +61,9 @@ package struct SessionOffer: Equatable, Sendable {
     /// How deliveries reach this link.
     package var pace: Pace
     package var will: Will?
+    /// How many messages at QoS 2 the client may have open towards us: Receive Maximum as we announced it (§3.2.2.3.3),
+    /// or the limit for a protocol that cannot announce one.
+    package var receiveMaximum: UInt16
     /// Who authenticated; nil for nobody in particular.
     package var userName: ByteString?
 
@@ -75,13 +78,14 @@ package struct SessionOffer: Equatable, Sendable {
 
     package init(
         clientID: ClientID, cleanStart: Bool, sessionExpiryInterval: UInt32, pace: Pace, will: Will? = nil,
-        userName: ByteString? = nil
+        receiveMaximum: UInt16 = 20, userName: ByteString? = nil
     ) {
         self.clientID = clientID
         self.cleanStart = cleanStart
         self.sessionExpiryInterval = sessionExpiryInterval
         self.pace = pace
         self.will = will
+        self.receiveMaximum = receiveMaximum
         self.userName = userName
     }
 }

@@ -3,6 +3,8 @@ package import Bytes
 /// A message as the fronts write it out: views into the broker's memory, valid until the broker is next asked.
 @frozen
 package struct MessageView {
+    /// Different for each message that the broker took: two views with one serial show the same message.
+    package var serial: UInt64
     /// The interned topic.
     package var topic: TopicID
     /// Its name.
@@ -17,8 +19,10 @@ package struct MessageView {
 
     @inlinable
     package init(
-        topic: TopicID, topicName: ByteView, properties: ByteView, payload: ByteView, messageExpiryInterval: UInt32?
+        serial: UInt64, topic: TopicID, topicName: ByteView, properties: ByteView, payload: ByteView,
+        messageExpiryInterval: UInt32?
     ) {
+        self.serial = serial
         self.topic = topic
         self.topicName = topicName
         self.properties = properties
