@@ -23,7 +23,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
         swiftSettings: house)
 }
 
-let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let ordered = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
@@ -44,9 +45,9 @@ let package = Package(
         module("MQTTSNWire", ["Bytes", "Messaging"]),
 
         // The cores: siblings that never import each other, and the engine that joins them.
-        module("BrokerCore", ["Bytes", "Clockwork", "Messaging", collections]),
+        module("BrokerCore", ["Bytes", "Clockwork", "Messaging", deque, ordered]),
         module("ConnectionCore", ["Bytes", "Clockwork", "Messaging", "MQTTWire"]),
-        module("GatewayCore", ["Bytes", "Clockwork", "Messaging", "MQTTSNWire", collections]),
+        module("GatewayCore", ["Bytes", "Clockwork", "Messaging", "MQTTSNWire", deque]),
         module(
             "Engine",
             [
