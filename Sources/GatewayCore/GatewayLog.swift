@@ -1,0 +1,27 @@
+package import MQTTSNWire
+package import Messaging
+
+/// What the gateway has to say about its devices, for logs and for `$SYS`.
+package enum GatewayLog: Equatable, Sendable {
+    case connected(ClientID, at: DatagramPath, sessionPresent: Bool)
+    /// The device said goodbye, or the broker ended its link for the reason given.
+    case disconnected(ClientID, CloseReason?)
+    /// Seconds of sleep that the device announced.
+    case fellAsleep(ClientID, seconds: UInt16)
+    /// Nothing heard, or no answer after all retries.
+    case lost(ClientID)
+    /// CONNECT was answered with this code.
+    case refused(ClientID, at: DatagramPath, SNReturnCode)
+    /// The device is now reached at another address [D-13] [D-15].
+    case moved(ClientID, to: DatagramPath)
+    /// Somebody else claimed the client id while its owner answered [D-15].
+    case claimRejected(ClientID, at: DatagramPath)
+    /// The device refused this topic id: its topic is not delivered any more [D-06] [D-07].
+    case topicRefused(ClientID, topicID: UInt16, SNReturnCode)
+    /// The device does not know a predefined topic id that it subscribed to [D-07].
+    case predefinedTopicRefused(ClientID, topicID: UInt16, SNReturnCode)
+    /// A delivery was longer than the device's listener allows: bytes needed [D-43].
+    case tooLong(ClientID, bytes: Int)
+    /// The device's topic table is full.
+    case topicTableFull(ClientID)
+}
