@@ -57,7 +57,7 @@ let package = Package(
 
         // The adapters: all I/O and all clocks.
         .target(name: "CLinux"),
-        module("Reactor", ["Bytes", "Clockwork", "CLinux"]),
+        module("Reactor", ["Bytes", "Clockwork", "Messaging", "CLinux"]),
         module("Transport", ["Bytes", "Clockwork", "Messaging", "Reactor", "Engine"]),
         module("Configuration", ["Bytes"]),
         .executableTarget(
@@ -79,6 +79,6 @@ let package = Package(
         tests("BrokerCore", ["BrokerCore", "Bytes", "Clockwork", "Messaging"]),
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("Configuration", ["Configuration", "Bytes"]),
-        tests("Reactor", ["Reactor", "Bytes", "Clockwork"]),
+        tests("Reactor", ["Reactor", "Bytes", "Clockwork", "Messaging"]),
     ]
 )
