@@ -31,7 +31,7 @@ extension Broker {
         _ offer: SessionOffer, link: LinkID, now: Now, into effects: inout BrokerEffects
     ) {
         precondition(session(of: link) == nil, "a link attached twice")
-        let clientID = offer.clientID.isEmpty ? assignedClientID() : offer.clientID
+        let clientID = offer.clientID.isEmpty ? assignedClientID(offer.assignedClientIDPrefix) : offer.clientID
         let existing = sessionsByClientID[clientID]
         if let existing, let owner = sessions[existing]?.userName, owner != offer.userName {
             // Nothing of the session is touched for somebody else (attack case 39).
@@ -108,9 +108,9 @@ extension Broker {
     }
 
     /// A client id nobody has [MQTT-3.1.3-6].
-    private mutating func assignedClientID() -> ClientID {
+    private mutating func assignedClientID(_ prefix: ClientID) -> ClientID {
         while true {
-            var bytes = limits.assignedClientIDPrefix.bytes
+            var bytes = prefix.bytes
             for _ in 0..<2 {
                 let word = random.next()
                 for shift in stride(from: 60, through: 0, by: -4) {

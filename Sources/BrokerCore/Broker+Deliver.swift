@@ -4,6 +4,8 @@ internal import DequeModule
 
 /// How many deliveries a session gets in one go before the others have their turn.
 private let deliveriesPerShare = 64
+/// And how many bytes of them, so that a window can close before much is on its way.
+private let bytesPerShare = 64 << 10
 
 extension Broker {
     /// Gives a new message to a session: to its link if the window is open and nothing waits before it, else to its
@@ -69,14 +71,17 @@ extension Broker {
 
     /// Hands out what waits, as far as the window allows and a fair share of the turn goes.
     mutating func drain(_ slot: Int, now: Now, into effects: inout BrokerEffects) {
-        for _ in 0..<deliveriesPerShare {
+        var bytesLeft = bytesPerShare
+        for _ in 0..<deliveriesPerShare where bytesLeft > 0 {
             guard let attachment = sessions[slot]?.attachment, attachment.isOpen else { return }
             if let entry = sessions[slot]?.queue.first {
                 guard mayStart(entry, of: slot, attachment) else { return }
                 dequeue(slot)
                 if isExpired(entry, now: now) { continue }
+                if entry.phase == .message { bytesLeft -= messages.size(of: entry.message) }
                 start(entry, of: slot, attachment, into: &effects)
             } else if let owed = sessions[slot]?.owedRetained.first {
+                bytesLeft -= topics[owed.topic].retained.map { messages.size(of: $0.message) } ?? 0
                 guard pay(owed, of: slot, attachment, now: now, into: &effects) else { return }
             } else {
                 return reportDrained(slot, into: &effects)

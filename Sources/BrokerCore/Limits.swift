@@ -1,5 +1,4 @@
-internal import Bytes
-package import Messaging
+internal import Messaging
 
 /// What the broker allows its sessions: the defaults of DESIGN §7.
 package struct BrokerLimits: Equatable, Sendable {
@@ -28,8 +27,6 @@ package struct BrokerLimits: Equatable, Sendable {
     package var queuesQoS0 = false
     /// Whether retained messages are kept at all.
     package var retainAvailable = true
-    /// What an assigned client id begins with.
-    package var assignedClientIDPrefix: ClientID = "auto-"
 
     package init() {}
 

@@ -1,4 +1,4 @@
-package import Bytes
+internal import Bytes
 package import Clockwork
 package import Messaging
 internal import MQTTWire
@@ -69,7 +69,9 @@ extension Connections {
         }
         let code = isV5 ? ReasonCode(acknowledgement.outcome) : .success
         let identifier = acknowledgement.packetIdentifier
-        write(slot) { AckPacket.encode(type, packetIdentifier: identifier, reasonCode: code, into: &$0) }
+        let packet = AckPacket(packetIdentifier: identifier, reasonCode: code)
+        let version = connections[slot].version
+        write(slot) { packet.encode(type, version: version, into: &$0) }
     }
 
     private mutating func subscribed(_ identifier: UInt16, _ outcomes: [SubscriptionOutcome], _ slot: Int) {
@@ -93,8 +95,8 @@ extension Connections {
         sendCodes(codes, slot) { .unsuback(UnsubackPacket(packetIdentifier: identifier, reasonCodes: $0)) }
     }
 
-    private mutating func sendCodes(_ codes: [UInt8], _ slot: Int, _ packet: (ByteView) -> MQTTPacket) {
-        ByteString(codes).withView { send(packet($0), to: slot) }
+    private mutating func sendCodes(_ codes: [UInt8], _ slot: Int, _ packet: (ReasonCodes) -> MQTTPacket) {
+        ByteString(codes).withView { send(packet(ReasonCodes(raw: $0)), to: slot) }
     }
 
     /// The broker ends the link, which is already detached: MQTT 5 clients hear why (§4.13).

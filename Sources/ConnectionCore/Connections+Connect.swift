@@ -10,7 +10,7 @@ extension Connections {
     ) -> LinkRequest? {
         connections[slot].version = packet.version
         connections[slot].clientID = ClientID(packet.clientID)
-        if let code = refusal(of: packet) {
+        if let code = refusal(of: packet, rules(of: slot)) {
             refuse(slot, code, into: &effects)
             return nil
         }
@@ -26,15 +26,16 @@ extension Connections {
             SessionOffer(
                 clientID: connections[slot].clientID, cleanStart: packet.cleanStart, sessionExpiryInterval: expiry,
                 pace: .window(receiveMaximum), will: packet.will.map { will(from: $0) },
-                receiveMaximum: packet.version == .v5 ? limits.receiveMaximum : limits.openMessagesMax))
+                receiveMaximum: packet.version == .v5 ? limits.receiveMaximum : limits.openMessagesMax,
+                assignedClientIDPrefix: rules(of: slot).assignedClientIDPrefix))
     }
 
     /// Why CONNECT is not for us; nil if it is.
-    private func refusal(of packet: ConnectPacket) -> ReasonCode? {
+    private func refusal(of packet: ConnectPacket, _ rules: ConnectionLimits.Listener) -> ReasonCode? {
         if packet.clientID.count > limits.clientIDBytesMax { return .clientIdentifierNotValid }
         if packet.clientID.isEmpty {
             // 3.1 wants an id, 3.1.1 one with a session that stays [MQTT-3.1.3-8]; 5.0 lets the server choose.
-            if !limits.allowsEmptyClientID || packet.version == .v3_1 { return .clientIdentifierNotValid }
+            if !rules.allowsEmptyClientID || packet.version == .v3_1 { return .clientIdentifierNotValid }
             if packet.version == .v3_1_1, !packet.cleanStart { return .clientIdentifierNotValid }
         }
         // No authentication method is known here (§4.12).
@@ -48,6 +49,7 @@ extension Connections {
         guard let will = packet.will else { return nil }
         if will.topic.hasWildcard || will.topic.isEmpty { return .topicNameInvalid }
         if will.topic.beginsWithDollar { return .notAuthorized }
+        if will.qos > rules.qosMax { return .qosNotSupported }
         if will.retain, !limits.retainAvailable { return .retainNotSupported }
         return will.payload.count > limits.payloadBytesMax ? .packetTooLarge : nil
     }
@@ -60,7 +62,9 @@ extension Connections {
 
     private mutating func will(from fields: WillFields) -> Will {
         scratch.truncate(to: 0)
-        fields.properties.appendForwardable(to: &scratch)
+        for (id, value) in fields.properties where id != .willDelayInterval && id != .messageExpiryInterval {
+            scratch.append(property: id, value: value)
+        }
         return Will(
             topic: ByteString(fields.topic), properties: ByteString(scratch.pending),
             payload: ByteString(fields.payload), qos: fields.qos, retain: fields.retain,
@@ -107,13 +111,15 @@ extension Connections {
         if attached.sessionExpiryInterval != offer.requestedExpiry {
             scratch.append(property: .sessionExpiryInterval, uint32: attached.sessionExpiryInterval)
         }
+        let rules = rules(of: slot)
         scratch.append(property: .receiveMaximum, uint16: limits.receiveMaximum)
+        if rules.qosMax < .exactlyOnce { scratch.append(property: .maximumQoS, byte: rules.qosMax.rawValue) }
         if !limits.retainAvailable { scratch.append(property: .retainAvailable, byte: 0) }
         scratch.append(property: .maximumPacketSize, uint32: UInt32(limits.packetBytesMax))
         if let assigned = attached.assignedClientID {
             assigned.withView { scratch.append(property: .assignedClientIdentifier, view: $0) }
         }
-        if limits.topicAliasMax > 0 { scratch.append(property: .topicAliasMaximum, uint16: limits.topicAliasMax) }
+        if rules.topicAliasMax > 0 { scratch.append(property: .topicAliasMaximum, uint16: rules.topicAliasMax) }
         scratch.append(property: .sharedSubscriptionAvailable, byte: 0)
         if keepAlive != offer.requestedKeepAlive { scratch.append(property: .serverKeepAlive, uint16: keepAlive) }
     }

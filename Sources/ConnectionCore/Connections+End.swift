@@ -1,15 +1,16 @@
 internal import Bytes
+internal import Clockwork
 internal import Messaging
 internal import MQTTWire
 
 extension Connections {
     /// The client sent what cannot be read, or must not be sent: it hears the reason where its version has words for
     /// it, and the connection ends (MQTT 5.0 §4.13, 3.1.1 §4.8).
-    mutating func reject(_ slot: Int, _ error: MQTTDecodeError, into effects: inout [ConnectionEffect]) {
-        let code = ReasonCode(error)
+    mutating func reject(_ slot: Int, _ violation: Violation, into effects: inout [ConnectionEffect]) {
+        let code = ReasonCode(violation)
         if case .opened = connections[slot].state {
             counters.violations += 1
-            answerBadConnect(slot, error, code)
+            answerBadConnect(slot, violation, code)
             effects.append(.log(slot: slot, .ended(nil, .violated(code))))
             return stop(slot)
         }
@@ -18,8 +19,8 @@ extension Connections {
 
     /// Before CONNECT was understood only a wrong protocol level has an answer that any client can read
     /// [MQTT-3.1.2-2]; anything else is met with silence.
-    private mutating func answerBadConnect(_ slot: Int, _ error: MQTTDecodeError, _ code: ReasonCode) {
-        guard error == .unsupportedProtocolVersion else { return }
+    private mutating func answerBadConnect(_ slot: Int, _ violation: Violation, _ code: ReasonCode) {
+        guard violation == .undecodable(.unsupportedProtocolVersion) else { return }
         connections[slot].version = .v3_1_1
         send(.connack(ConnackPacket(sessionPresent: false, reasonCode: code)), to: slot)
     }

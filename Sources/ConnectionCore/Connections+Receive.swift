@@ -21,7 +21,7 @@ extension Connections {
                 input = .empty
                 return nil
             }
-            do throws(MQTTDecodeError) {
+            do throws(Violation) {
                 guard let frame = try nextFrame(slot, &input) else { return nil }
                 counters.bytesReceived += UInt64(frame.byteCount)
                 let request = try received(frame, slot, now: now, into: &effects)
@@ -44,9 +44,14 @@ extension Connections {
         return limits.packetBytesMax
     }
 
-    private mutating func nextFrame(_ slot: Int, _ input: inout ByteView) throws(MQTTDecodeError) -> MQTTFrame? {
+    private mutating func nextFrame(_ slot: Int, _ input: inout ByteView) throws(Violation) -> MQTTFrame? {
         if !connections[slot].partial.isEmpty { return try completedFrame(slot, &input) }
-        if let frame = try MQTTFrame.next(in: input, maximumPacketSize: packetBytesMax(slot)) {
+        let bytes = input
+        let bytesMax = packetBytesMax(slot)
+        let frame = try decoding { () throws(MQTTDecodeError) in
+            try MQTTFrame.next(in: bytes, maximumPacketSize: bytesMax)
+        }
+        if let frame {
             input = input.dropFirst(frame.byteCount)
             return frame
         }
@@ -56,15 +61,19 @@ extension Connections {
     }
 
     /// Moves just the missing bytes from the input: only the packet that straddles is copied, and each byte once.
-    private mutating func completedFrame(_ slot: Int, _ input: inout ByteView) throws(MQTTDecodeError) -> MQTTFrame? {
+    private mutating func completedFrame(_ slot: Int, _ input: inout ByteView) throws(Violation) -> MQTTFrame? {
         let bytesMax = packetBytesMax(slot)
         while true {
             let partial = connections[slot].partial.pending
-            let expected = try MQTTFrame.expectedByteCount(of: partial, maximumPacketSize: bytesMax)
+            let expected = try decoding { () throws(MQTTDecodeError) in
+                try MQTTFrame.expectedByteCount(of: partial, maximumPacketSize: bytesMax)
+            }
             let missing = (expected ?? partial.count + 1) - partial.count
             if missing <= 0 {
                 connections[slot].partialIsSpent = true
-                return try MQTTFrame.next(in: partial, maximumPacketSize: bytesMax)
+                return try decoding { () throws(MQTTDecodeError) in
+                    try MQTTFrame.next(in: partial, maximumPacketSize: bytesMax)
+                }
             }
             guard !input.isEmpty else { return nil }
             let taken = min(missing, input.count)
@@ -76,17 +85,21 @@ extension Connections {
     /// One packet: answered here, or turned into what the broker is asked.
     private mutating func received(
         _ frame: MQTTFrame, _ slot: Int, now: Now, into effects: inout [ConnectionEffect]
-    ) throws(MQTTDecodeError) -> LinkRequest? {
+    ) throws(Violation) -> LinkRequest? {
         if case .opened = connections[slot].state {
             // The first packet is CONNECT, or the connection ends [MQTT-3.1.0-1].
             guard frame.type == .connect else { throw .connectExpected }
-            return connectReceived(try ConnectPacket.decode(frame), slot, now: now, into: &effects)
+            let packet = try decoding { () throws(MQTTDecodeError) in try ConnectPacket.decode(frame) }
+            return connectReceived(packet, slot, now: now, into: &effects)
         }
         let version = connections[slot].version
         if frame.type == .publish {
-            return try publishReceived(try PublishPacket.decode(frame, version: version), slot)
+            let packet = try decoding { () throws(MQTTDecodeError) in
+                try PublishPacket.decode(frame, version: version)
+            }
+            return try publishReceived(packet, slot)
         }
-        switch try MQTTPacket.decode(frame, version: version) {
+        switch try decoding({ () throws(MQTTDecodeError) in try MQTTPacket.decode(frame, version: version) }) {
         case .puback(let packet): return .acknowledge(packet.acknowledgement(.puback))
         case .pubrec(let packet): return .acknowledge(packet.acknowledgement(.pubrec))
         case .pubcomp(let packet): return .acknowledge(packet.acknowledgement(.pubcomp))
@@ -105,11 +118,13 @@ extension Connections {
 
     private mutating func publishReceived(
         _ packet: PublishPacket, _ slot: Int
-    ) throws(MQTTDecodeError) -> LinkRequest? {
+    ) throws(Violation) -> LinkRequest? {
         let properties = packet.properties
         // Only a server sends subscription identifiers [MQTT-3.3.4-6].
-        guard !properties.hasSubscriptionIdentifier else { throw .protocolError }
-        guard packet.payload.count <= limits.payloadBytesMax else { throw .packetTooLarge }
+        guard !properties.hasSubscriptionIdentifiers else { throw .protocolError }
+        guard packet.payload.count <= limits.payloadBytesMax else { throw .payloadTooLarge }
+        guard packet.qos <= rules(of: slot).qosMax else { throw .qosNotSupported }
+        guard !packet.retain || limits.retainAvailable else { throw .retainNotSupported }
         var topic = IncomingPublish.Topic.name(packet.topic)
         if let alias = properties.topicAlias { topic = .name(try resolve(alias, packet.topic, slot)) }
         return .publish(
@@ -130,8 +145,8 @@ extension Connections {
     /// Sets or looks up a topic alias (§3.3.2.3.4) [MQTT-3.3.2-8].
     private mutating func resolve(
         _ alias: UInt16, _ topic: ByteView, _ slot: Int
-    ) throws(MQTTDecodeError) -> ByteView {
-        guard alias > 0, alias <= limits.topicAliasMax else { throw .topicAliasInvalid }
+    ) throws(Violation) -> ByteView {
+        guard alias > 0, alias <= rules(of: slot).topicAliasMax else { throw .topicAliasInvalid }
         let index = Int(alias) - 1
         if !topic.isEmpty {
             while connections[slot].aliases.count <= index { connections[slot].aliases.append(nil) }
@@ -147,24 +162,22 @@ extension Connections {
     }
 
     private func subscribeReceived(_ packet: SubscribePacket, _ slot: Int) -> LinkRequest {
-        let identifier = packet.subscriptionIdentifier ?? 0
+        let identifier = packet.properties.uint32(.subscriptionIdentifier) ?? 0
         var requests: [SubscriptionRequest] = []
-        requests.reserveCapacity(packet.count)
-        for (filter, options) in packet.filters {
-            requests.append(
-                SubscriptionRequest(
-                    filter: ByteString(filter),
-                    options: SubscriptionOptions(
-                        maximumQoS: options.maximumQoS, noLocal: options.noLocal,
-                        retainAsPublished: options.retainAsPublished, retainHandling: options.retainHandling,
-                        identifier: identifier)))
+        requests.reserveCapacity(packet.filters.count)
+        var filters = packet.filters.makeIterator()
+        while let (filter, requested) = filters.next() {
+            var options = requested
+            options.identifier = identifier
+            options.maximumQoS = min(options.maximumQoS, rules(of: slot).qosMax)
+            requests.append(SubscriptionRequest(filter: ByteString(filter), options: options))
         }
         return .subscribe(packetIdentifier: packet.packetIdentifier, requests)
     }
 
     private func unsubscribeReceived(_ packet: UnsubscribePacket) -> LinkRequest {
         var filters: [ByteString] = []
-        filters.reserveCapacity(packet.count)
+        filters.reserveCapacity(packet.filters.count)
         for filter in packet.filters { filters.append(ByteString(filter)) }
         return .unsubscribe(packetIdentifier: packet.packetIdentifier, filters)
     }
@@ -173,7 +186,7 @@ extension Connections {
     /// expiry, but none if CONNECT had given it none [MQTT-3.14.2-2].
     private mutating func disconnectReceived(
         _ packet: DisconnectPacket, _ slot: Int, into effects: inout [ConnectionEffect]
-    ) throws(MQTTDecodeError) -> LinkRequest? {
+    ) throws(Violation) -> LinkRequest? {
         let expiry = packet.properties.uint32(.sessionExpiryInterval)
         if let expiry, expiry != 0, connections[slot].sessionEndsHere { throw .protocolError }
         let farewell = Farewell(

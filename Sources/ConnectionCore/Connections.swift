@@ -1,7 +1,7 @@
 package import Bytes
 package import Clockwork
 package import Messaging
-package import MQTTWire
+internal import MQTTWire
 
 /// The MQTT connections: bytes in, requests to the broker out; answers of the broker in, bytes out.
 ///
@@ -19,6 +19,8 @@ package struct Connections {
 
     var connections: [Connection] = []
     private var freeSlots: [Int] = []
+    /// Open connections of each listener.
+    private var openByListener: [Int] = []
     var timers = TimerWheel()
     /// The PUBLISH encoded last, for the next receiver of the same message.
     var encoded = EncodedPublish()
@@ -36,10 +38,13 @@ package struct Connections {
 
     /// A socket has opened. Nil when there are too many: the adapter closes it.
     package mutating func open(listener: UInt16, now: Now) -> Int? {
-        guard count < limits.connectionsMax else {
+        let rules = Int(listener) < limits.listeners.count ? limits.listeners[Int(listener)] : .init()
+        while openByListener.count <= Int(listener) { openByListener.append(0) }
+        guard count < limits.connectionsMax, openByListener[Int(listener)] < rules.connectionsMax else {
             counters.refusedAtLimit += 1
             return nil
         }
+        openByListener[Int(listener)] += 1
         let slot = freeSlots.popLast() ?? connections.count
         if slot == connections.count { connections.append(Connection()) }
         connections[slot] = Connection()
@@ -62,6 +67,7 @@ package struct Connections {
         case .closing: break
         }
         timers.cancel(slot)
+        openByListener[Int(connections[slot].listener)] -= 1
         connections[slot].freeMemory()
         connections[slot] = Connection()
         freeSlots.append(slot)
@@ -116,6 +122,12 @@ package struct Connections {
         case .free, .opened: nil
         case .attaching, .connected, .closing: connections[slot].clientID
         }
+    }
+
+    /// What holds on the listener that accepted a connection.
+    func rules(of slot: Int) -> ConnectionLimits.Listener {
+        let listener = Int(connections[slot].listener)
+        return listener < limits.listeners.count ? limits.listeners[listener] : ConnectionLimits.Listener()
     }
 
     /// The listener that accepted a connection.
