@@ -39,6 +39,7 @@ extension Connections {
             return
         }
         encoded.append(to: &connections[slot].output, packetIdentifier: delivery.packetIdentifier)
+        counters.packetsSent += 1
         counters.bytesSent += UInt64(encoded.byteCount)
         markDirty(slot)
         guard connections[slot].output.count > limits.outputBytesMax, !connections[slot].isBlocked else { return }

@@ -82,6 +82,7 @@ extension Connections {
     mutating func write(_ slot: Int, _ body: (inout OutputBuffer) -> Void) {
         let before = connections[slot].output.count
         body(&connections[slot].output)
+        counters.packetsSent += 1
         counters.bytesSent += UInt64(connections[slot].output.count - before)
         markDirty(slot)
     }

@@ -23,6 +23,7 @@ extension Connections {
             }
             do throws(Violation) {
                 guard let frame = try nextFrame(slot, &input) else { return nil }
+                counters.packetsReceived += 1
                 counters.bytesReceived += UInt64(frame.byteCount)
                 let request = try received(frame, slot, now: now, into: &effects)
                 if let request { return request }

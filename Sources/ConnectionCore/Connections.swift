@@ -147,6 +147,8 @@ package struct ConnectionCounters: Equatable, Sendable {
     package var opened: UInt64 = 0
     /// Sockets turned away because there were too many.
     package var refusedAtLimit: UInt64 = 0
+    package var packetsReceived: UInt64 = 0
+    package var packetsSent: UInt64 = 0
     package var bytesReceived: UInt64 = 0
     package var bytesSent: UInt64 = 0
     /// Connections ended because the client broke a rule.
