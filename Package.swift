@@ -58,7 +58,9 @@ let package = Package(
         // The adapters: all I/O and all clocks.
         .target(name: "CLinux"),
         module("Reactor", ["Bytes", "Clockwork", "Messaging", "CLinux"]),
-        module("Transport", ["Bytes", "Clockwork", "Messaging", "Reactor", "Engine"]),
+        module(
+            "Transport",
+            ["Bytes", "Clockwork", "Messaging", "ConnectionCore", "GatewayCore", "Reactor", "Engine"]),
         module("Configuration", ["Bytes"]),
         .executableTarget(
             name: "dormouse",

@@ -13,9 +13,9 @@ package struct Connections {
     package internal(set) var counters = ConnectionCounters()
 
     /// Connections that have output since the list was last taken.
-    package var dirty: [Int] = []
+    var dirty: [Int] = []
     /// Connections to be closed once their output is flushed; the adapter then calls `ended`.
-    package var closing: [Int] = []
+    var closing: [Int] = []
 
     var connections: [Connection] = []
     private var freeSlots: [Int] = []
@@ -114,6 +114,16 @@ package struct Connections {
         swap(&dirty, &list)
         dirty.removeAll(keepingCapacity: true)
         for slot in list { connections[slot].isDirty = false }
+    }
+
+    /// The connections to be closed; the list starts anew.
+    package mutating func takeClosing() -> [Int] {
+        guard !closing.isEmpty else { return [] }
+        defer { closing = [] }
+        // One that was lost meanwhile has ended already.
+        return closing.filter { slot in
+            if case .closing = connections[slot].state { true } else { false }
+        }
     }
 
     /// The client behind a connection, once CONNECT was read.

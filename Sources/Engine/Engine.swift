@@ -18,9 +18,9 @@ package struct Engine {
     package internal(set) var gateway: Gateway
 
     /// Datagrams to be sent since the outbox was last cleared.
-    package var outbox = DatagramOutbox()
+    package internal(set) var outbox = DatagramOutbox()
     /// What is worth a line in the log, since it was last taken.
-    package var logs: [EngineLog] = []
+    package internal(set) var logs: [EngineLog] = []
 
     var brokerEffects = BrokerEffects()
     var connectionEffects: [ConnectionEffect] = []
@@ -70,7 +70,33 @@ package struct Engine {
         settle(now)
     }
 
+    /// What a connection has for its socket; valid until the engine is next spoken to.
+    package func output(of connection: Int) -> ByteView {
+        connections.output(of: connection)
+    }
+
+    /// The connections with new output; the list starts anew.
+    package mutating func takeDirty(into list: inout [Int]) {
+        connections.takeDirty(into: &list)
+    }
+
+    /// The connections to be closed once their output is written; `connectionEnded` follows for each.
+    package mutating func takeClosing() -> [Int] {
+        connections.takeClosing()
+    }
+
+    /// What there is to log since the last time.
+    package mutating func takeLogs() -> [EngineLog] {
+        defer { logs = [] }
+        return logs
+    }
+
     // MARK: UDP
+
+    /// Forgets the datagrams that were sent.
+    package mutating func clearOutbox() {
+        outbox.clear()
+    }
 
     /// One datagram.
     package mutating func datagramReceived(_ bytes: ByteView, from path: DatagramPath, now: Now) {
