@@ -65,7 +65,8 @@ let package = Package(
         .executableTarget(
             name: "dormouse",
             dependencies: [
-                "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "Engine", "Reactor", "Transport",
+                "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "BrokerCore", "ConnectionCore", "GatewayCore",
+                "Engine", "Reactor", "Transport",
                 "Configuration", arguments, logging,
             ],
             swiftSettings: house),
