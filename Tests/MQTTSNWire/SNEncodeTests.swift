@@ -6,9 +6,11 @@ import Testing
 @Suite struct SNEncodeTests {
     private let zeroes = ByteString([UInt8](repeating: 0, count: 655_360))
 
-    @Test("Length has one octet up to 255 octets and three up to 65,535 [SN-5.2.1]", arguments: [
-        (0, 2), (1, 3), (252, 254), (253, 255), (254, 258), (255, 259), (65_530, 65_534), (65_531, 65_535),
-    ])
+    @Test(
+        "Length has one octet up to 255 octets and three up to 65,535 [SN-5.2.1]",
+        arguments: [
+            (0, 2), (1, 3), (252, 254), (253, 255), (254, 258), (255, 259), (65_530, 65_534), (65_531, 65_535),
+        ])
     func lengths(dataBytes: Int, octets: Int) {
         zeroes.withView { zeroes in
             let packet = SNPacket.willMsg(zeroes[0..<dataBytes])
@@ -65,9 +67,11 @@ import Testing
         }
     }
 
-    @Test("An encapsulation needs a message, and one that a datagram can carry [SN-5.5]", arguments: [
-        (0, false), (1, true), (65_531, true), (65_532, false), (655_310, false),
-    ])
+    @Test(
+        "An encapsulation needs a message, and one that a datagram can carry [SN-5.5]",
+        arguments: [
+            (0, false), (1, true), (65_531, true), (65_532, false), (655_310, false),
+        ])
     func encapsulatedMessages(messageBytes: Int, isAllowed: Bool) {
         zeroes.withView { zeroes in
             let packet = SNPacket.encapsulated(
