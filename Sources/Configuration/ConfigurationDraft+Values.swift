@@ -7,33 +7,34 @@ extension ConfigurationDraft {
         return true
     }
 
-    /// Reads the value as its type says and puts it where it belongs.
-    mutating func put(_ reading: Directive.Reading, _ statement: Statement) {
+    /// Reads the value as its type says and puts it where it belongs; false, with a complaint, if it cannot be.
+    mutating func put(_ reading: Directive.Reading, _ statement: Statement) -> Bool {
         switch reading {
         case .text(_, let put), .own(_, let put):
             put(&self, statement)
         case .flag(let put):
-            guard let word = oneWord(statement, reading) else { return }
+            guard let word = oneWord(statement, reading) else { return false }
             guard let flag = Self.flag(word) else {
                 reportMismatch(statement, word, reading)
-                return
+                return false
             }
             put(&self, flag)
         case .word(let words, let put):
-            guard let word = oneWord(statement, reading) else { return }
+            guard let word = oneWord(statement, reading) else { return false }
             guard words.contains(word) else {
                 reportMismatch(statement, word, reading)
-                return
+                return false
             }
             put(&self, word)
         case .number(let range, _, let put):
-            guard let word = oneWord(statement, reading) else { return }
+            guard let word = oneWord(statement, reading) else { return false }
             guard let number = Self.number(word), range.contains(number) else {
                 reportMismatch(statement, word, reading)
-                return
+                return false
             }
             put(&self, number)
         }
+        return true
     }
 
     /// The only word of the value. mosquitto overlooks what follows; we refuse it, but for what is meant as a
