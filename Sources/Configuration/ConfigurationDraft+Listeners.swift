@@ -81,14 +81,14 @@ extension ConfigurationDraft {
             for statement in draft.devicesOnly {
                 report(
                     .error, at: statement.location,
-                    "\"\(statement.name)\" belongs to a listener for devices: below `listener` write "
+                    "\(statement.name.quoted) belongs to a listener for devices: below `listener` write "
                         + "`protocol mqttsn`")
             }
         case .mqttsn:
             for statement in draft.mqttOnly {
                 report(
                     .error, at: statement.location,
-                    "\"\(statement.name)\" belongs to a listener with `protocol mqtt`; it means nothing for devices")
+                    "\(statement.name.quoted) belongs to a listener with `protocol mqtt`; it means nothing for devices")
             }
         }
     }

@@ -3,7 +3,7 @@ extension ConfigurationDraft {
     /// Refuses a directive without a value; true if it did.
     mutating func rejectEmpty(_ statement: Statement, _ reading: Directive.Reading) -> Bool {
         guard statement.value.isEmpty else { return false }
-        report(.error, at: statement.location, "\"\(statement.name)\" needs \(reading.usage)")
+        report(.error, at: statement.location, "\(statement.name.quoted) needs \(reading.usage)")
         return true
     }
 
@@ -42,13 +42,13 @@ extension ConfigurationDraft {
     mutating func oneWord(_ statement: Statement, _ reading: Directive.Reading) -> String? {
         let words = withoutComment(statement)
         guard let first = words.first else {
-            report(.error, at: statement.location, "\"\(statement.name)\" needs \(reading.usage)")
+            report(.error, at: statement.location, "\(statement.name.quoted) needs \(reading.usage)")
             return nil
         }
         guard words.count == 1 else {
             report(
                 .error, at: statement.location,
-                "\"\(statement.name)\" takes \(reading.usage); \(words[1].quoted) is too much")
+                "\(statement.name.quoted) takes \(reading.usage); \(words[1].quoted) is too much")
             return nil
         }
         return first
@@ -68,7 +68,7 @@ extension ConfigurationDraft {
     mutating func reportMismatch(_ statement: Statement, _ word: String, _ reading: Directive.Reading) {
         report(
             .error, at: statement.location,
-            "\"\(statement.name)\" takes \(reading.usage), not \(word.quoted)\(reading.hint(for: word))")
+            "\(statement.name.quoted) takes \(reading.usage), not \(word.quoted)\(reading.hint(for: word))")
     }
 
     /// mosquitto's truth values.

@@ -97,11 +97,11 @@ extension ConfigurationDraft {
         if directive.scope == .bridge, bridge == nil {
             report(
                 .error, at: statement.location,
-                "\"\(statement.name)\" belongs to a bridge, below `connection NAME`; \(shortfall.advice)")
+                "\(statement.name.quoted) belongs to a bridge, below `connection NAME`; \(shortfall.advice)")
             return
         }
         if let harmless = shortfall.harmlessValue, statement.words.first == harmless { return }
-        report(shortfall.severity, at: statement.location, "\"\(statement.name)\" is \(what): \(shortfall.advice)")
+        report(shortfall.severity, at: statement.location, "\(statement.name.quoted) is \(what): \(shortfall.advice)")
     }
 
     private mutating func noteSecurity(_ directive: Directive, _ statement: Statement) {
@@ -142,12 +142,12 @@ extension ConfigurationDraft {
         guard let first = firstLines.updateValue(statement.location, forKey: place) else { return true }
         let earlier = first.file == statement.location.file ? "in line \(first.line)" : "in \(first)"
         if case .active(.text) = directive.status {
-            report(.error, at: statement.location, "\"\(statement.name)\" was given already, \(earlier)")
+            report(.error, at: statement.location, "\(statement.name.quoted) was given already, \(earlier)")
             return false
         }
         report(
             .warning, at: statement.location,
-            "\"\(statement.name)\" was given already, \(earlier); this later one holds")
+            "\(statement.name.quoted) was given already, \(earlier); this later one holds")
         return true
     }
 

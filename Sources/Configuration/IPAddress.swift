@@ -73,7 +73,8 @@ extension IPAddress: CustomStringConvertible {
         func text(_ part: ArraySlice<UInt16>) -> String {
             part.map { String($0, radix: 16) }.joined(separator: ":")
         }
-        return best.isEmpty ? text(groups[...]) : text(groups[..<best.lowerBound]) + "::" + text(groups[best.upperBound...])
+        if best.isEmpty { return text(groups[...]) }
+        return text(groups[..<best.lowerBound]) + "::" + text(groups[best.upperBound...])
     }
 }
 
@@ -105,7 +106,8 @@ extension IPAddress {
             guard let bytes = groupBytes(text[...]), bytes.count == 16 else { return nil }
             return bytes
         }
-        guard let head = groupBytes(text[..<gap], endsInQuad: false), let tail = groupBytes(text[(gap + 2)...]) else { return nil }
+        guard let head = groupBytes(text[..<gap], endsInQuad: false) else { return nil }
+        guard let tail = groupBytes(text[(gap + 2)...]) else { return nil }
         guard head.count + tail.count <= 14 else { return nil }
         return head + [UInt8](repeating: 0, count: 16 - head.count - tail.count) + tail
     }

@@ -8,8 +8,8 @@ import Testing
     @Test(
         "A line is a name and the rest",
         arguments: [
-            ("a b", "a", "b"), ("  a  b c  ", "a", "b c"), ("a", "a", ""), ("a\tb", "a", "b"), ("a b # c", "a", "b # c"),
-            ("a b\r", "a", "b"), ("a b\r\r", "a", "b"), ("a ", "a", ""),
+            ("a b", "a", "b"), ("  a  b c  ", "a", "b c"), ("a", "a", ""), ("a\tb", "a", "b"),
+            ("a b # c", "a", "b # c"), ("a b\r", "a", "b"), ("a b\r\r", "a", "b"), ("a ", "a", ""),
         ])
     func statement(_ text: String, _ name: String, _ value: String) {
         let expected = Statement(location: place, name: name, value: Array(value.utf8))
