@@ -77,7 +77,7 @@ let package = Package(
         tests("Clockwork", ["Clockwork"]),
         tests("Bytes", ["Bytes"]),
         tests("Messaging", ["Messaging", "Bytes"]),
-        tests("MQTTWire", ["MQTTWire", "Bytes", "Messaging"]),
+        tests("MQTTWire", ["MQTTWire", "Bytes", "Clockwork", "Messaging"]),
         tests("MQTTSNWire", ["MQTTSNWire", "Bytes", "Clockwork", "Messaging"]),
         tests("BrokerCore", ["BrokerCore", "Bytes", "Clockwork", "Messaging"]),
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
