@@ -3,7 +3,7 @@
 /// Each read answers nil when the bytes are not there; the caller turns that into the error of its protocol.
 /// Numbers are big-endian, as in MQTT 5.0 §1.5 and MQTT-SN 1.2 §5.
 @frozen
-package struct ByteReader {
+public struct ByteReader {
     /// What is still to be read.
     @usableFromInline
     var rest: UnsafeRawBufferPointer

@@ -2,9 +2,9 @@
 ///
 /// Compared and ordered byte for byte, never as text: `String` would call composed and decomposed forms equal
 /// and repair bad UTF-8 (DESIGN §6). Printing escapes everything but plain ASCII.
-package struct ByteString: Hashable, Comparable, Sendable, ExpressibleByStringLiteral {
+public struct ByteString: Hashable, Comparable, Sendable, ExpressibleByStringLiteral {
     /// The bytes themselves.
-    package var bytes: [UInt8]
+    @usableFromInline package var bytes: [UInt8]
 
     package init(_ bytes: [UInt8] = []) {
         self.bytes = bytes
@@ -20,7 +20,7 @@ package struct ByteString: Hashable, Comparable, Sendable, ExpressibleByStringLi
         bytes = Array(text.utf8)
     }
 
-    package init(stringLiteral text: StaticString) {
+    public init(stringLiteral text: StaticString) {
         bytes = text.withUTF8Buffer { Array($0) }
     }
 
@@ -33,7 +33,7 @@ package struct ByteString: Hashable, Comparable, Sendable, ExpressibleByStringLi
         try bytes.withUnsafeBytes { try body(ByteView($0)) }
     }
 
-    package static func < (left: ByteString, right: ByteString) -> Bool {
+    public static func < (left: ByteString, right: ByteString) -> Bool {
         left.bytes.lexicographicallyPrecedes(right.bytes)
     }
 }
@@ -41,7 +41,7 @@ package struct ByteString: Hashable, Comparable, Sendable, ExpressibleByStringLi
 extension ByteString: CustomStringConvertible {
     /// The bytes for logs: printable ASCII as it is, everything else as `\xNN`, so that no peer can write
     /// line breaks or terminal escapes into a log (attack case 20).
-    package var description: String {
+    public var description: String {
         withView { $0.escaped }
     }
 }

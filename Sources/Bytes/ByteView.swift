@@ -2,10 +2,13 @@
 ///
 /// A view is valid during the call that hands it over and never longer; whoever keeps the bytes makes a
 /// `ByteString` of them. Views are compared by content, byte for byte [MQTT-4.7.3-4].
+///
+/// `public`, as the types of this module that hot paths use are: the compiler (Swift 6.3) does not inline functions of
+/// a `package` type into other modules, `@inlinable` or not. Its members stay `package`.
 @frozen
-package struct ByteView: Equatable {
+public struct ByteView: Equatable {
     /// The memory looked at.
-    package let memory: UnsafeRawBufferPointer
+    @usableFromInline package let memory: UnsafeRawBufferPointer
 
     /// A view of `memory`, which must outlive it.
     @inlinable
@@ -51,7 +54,7 @@ package struct ByteView: Equatable {
     }
 
     @inlinable
-    package static func == (left: ByteView, right: ByteView) -> Bool {
+    public static func == (left: ByteView, right: ByteView) -> Bool {
         guard left.count == right.count else { return false }
         var index = 0
         while index + 8 <= left.count {

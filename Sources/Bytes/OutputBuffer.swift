@@ -4,7 +4,7 @@
 /// of structs: appending to one costs 4 to 5 ns, half of what a class costs (FEASIBILITY Q6). Copying the value
 /// does not copy the bytes; whoever owns the table owns the memory.
 @frozen
-package struct OutputBuffer {
+public struct OutputBuffer {
     @usableFromInline var base: UnsafeMutableRawPointer?
     @usableFromInline var capacity: Int
     @usableFromInline var head: Int
