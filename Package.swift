@@ -23,7 +23,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
         swiftSettings: house)
 }
 
-let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let ordered = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
@@ -44,9 +45,9 @@ let package = Package(
         module("MQTTSNWire", ["Bytes", "Messaging"]),
 
         // The cores: siblings that never import each other, and the engine that joins them.
-        module("BrokerCore", ["Bytes", "Clockwork", "Messaging", collections]),
+        module("BrokerCore", ["Bytes", "Clockwork", "Messaging", deque, ordered]),
         module("ConnectionCore", ["Bytes", "Clockwork", "Messaging", "MQTTWire"]),
-        module("GatewayCore", ["Bytes", "Clockwork", "Messaging", "MQTTSNWire", collections]),
+        module("GatewayCore", ["Bytes", "Clockwork", "Messaging", "MQTTSNWire", deque]),
         module(
             "Engine",
             [
@@ -56,13 +57,16 @@ let package = Package(
 
         // The adapters: all I/O and all clocks.
         .target(name: "CLinux"),
-        module("Reactor", ["Bytes", "Clockwork", "CLinux"]),
-        module("Transport", ["Bytes", "Clockwork", "Messaging", "Reactor", "Engine"]),
+        module("Reactor", ["Bytes", "Clockwork", "Messaging", "CLinux"]),
+        module(
+            "Transport",
+            ["Bytes", "Clockwork", "Messaging", "ConnectionCore", "GatewayCore", "Reactor", "Engine"]),
         module("Configuration", ["Bytes"]),
         .executableTarget(
             name: "dormouse",
             dependencies: [
-                "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "Engine", "Reactor", "Transport",
+                "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "BrokerCore", "ConnectionCore", "GatewayCore",
+                "Engine", "Reactor", "Transport",
                 "Configuration", arguments, logging,
             ],
             swiftSettings: house),
@@ -78,6 +82,6 @@ let package = Package(
         tests("BrokerCore", ["BrokerCore", "Bytes", "Clockwork", "Messaging"]),
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("Configuration", ["Configuration", "Bytes"]),
-        tests("Reactor", ["Reactor", "Bytes", "Clockwork"]),
+        tests("Reactor", ["Reactor", "Bytes", "Clockwork", "Messaging"]),
     ]
 )

@@ -7,44 +7,191 @@ package import Messaging
 /// longest unused first, when others come: its record is reset to the empty one then, and its id is given to another.
 /// So whoever holds an id beyond the call that got it keeps the topic, and `forget`s it later.
 package struct TopicTable<Record> {
-    private var empty: Record
+    private let hashing: ByteHash
+    private let idleMax: Int
+    private let empty: Record
+    private var topics: [Topic] = []
+    private var records: [Record] = []
+    private var slots = HashSlots()
+    private var names = NameMemory()
+    private var freeTopic = noTopic
+    /// The idle topics, the longest unused first.
+    private var idleHead = noTopic
+    private var idleTail = noTopic
+
+    /// How many topics nobody keeps.
+    package private(set) var idleCount = 0
+
+    private struct Topic {
+        let start: UnsafeRawPointer?
+        let count: UInt32
+        /// The half of the hash that the slots use.
+        let tag: UInt32
+        /// `UInt32.max` marks a free place.
+        var keepers: UInt32 = 0
+        var previous: UInt32 = noTopic
+        /// A free place has the next free one here.
+        var next: UInt32 = noTopic
+
+        @inline(__always) var name: ByteView { ByteView(start: start, count: Int(count)) }
+    }
 
     /// - Parameters:
     ///   - seed: of the hash function; a secret, so that nobody can craft names that collide.
     ///   - idleMax: how many topics stay that nobody keeps, at least 1.
     ///   - empty: the record of a new topic.
     package init(seed: UInt64, idleMax: Int = 4096, empty: Record) {
+        hashing = ByteHash(seed: seed)
+        self.idleMax = max(idleMax, 1)
         self.empty = empty
     }
 
     /// How many topics there are, idle ones included.
-    package var count: Int { 0 }
-
-    /// How many of them nobody keeps.
-    package var idleCount: Int { 0 }
+    package var count: Int { slots.count }
 
     /// Memory in bytes of names and tables, without what records refer to.
-    package var bytes: Int { 0 }
-
-    /// The topic of this name, a new one if there is none yet. Marks an idle topic as used; a new topic is idle, and
-    /// may push the longest unused one out. The id stands until `idleMax - 1` other topics have become idle.
-    package mutating func intern(_ name: ByteView) -> TopicID { TopicID(index: 0) }
-
-    /// The topic of this name, if there is one.
-    package func find(_ name: ByteView) -> TopicID? { nil }
-
-    /// The name, in memory that stays where it is while the topic lives.
-    package func name(of topic: TopicID) -> ByteView { .empty }
-
-    /// Counts one more who holds the id.
-    package mutating func keep(_ topic: TopicID) {}
-
-    /// Counts one less; the last one makes the topic idle.
-    package mutating func forget(_ topic: TopicID) {}
+    package var bytes: Int {
+        topics.capacity * MemoryLayout<Topic>.stride + records.capacity * MemoryLayout<Record>.stride
+            + slots.bytes + names.bytes
+    }
 
     /// What the broker knows of a topic.
     package subscript(topic: TopicID) -> Record {
-        get { empty }
-        _modify { yield &empty }
+        @inline(__always) get { records[Int(topic.index)] }
+        @inline(__always) _modify { yield &records[Int(topic.index)] }
     }
 }
+
+// MARK: - Names
+
+extension TopicTable {
+    /// The topic of this name, a new one if there is none yet. A new topic is idle, and may push out the longest
+    /// unused one; an idle topic counts as used. An id that nobody keeps stands until `idleMax` others were interned
+    /// or forgotten.
+    package mutating func intern(_ name: ByteView) -> TopicID {
+        let hash = hashing.hash(name)
+        if let place = find(name, hash) {
+            if topics[Int(place)].keepers == 0, place != idleTail {
+                leaveIdle(place)
+                enterIdle(place)
+            }
+            return TopicID(index: place)
+        }
+        let place = add(name, hash)
+        enterIdle(place)
+        evictOverflow()
+        return TopicID(index: place)
+    }
+
+    /// The topic of this name, if there is one. Does not count as a use.
+    package func find(_ name: ByteView) -> TopicID? {
+        find(name, hashing.hash(name)).map { TopicID(index: $0) }
+    }
+
+    /// The name, in memory that stays where it is while the topic lives.
+    @inline(__always)
+    package func name(of topic: TopicID) -> ByteView {
+        topics[Int(topic.index)].name
+    }
+
+    @inline(__always)
+    private func find(_ name: ByteView, _ hash: UInt64) -> UInt32? {
+        slots.find(hash) { place in
+            topics[Int(place)].name == name
+        }
+    }
+
+    private mutating func add(_ name: ByteView, _ hash: UInt64) -> UInt32 {
+        own()
+        let place = freeTopic == noTopic ? UInt32(topics.count) : freeTopic
+        let topic = Topic(
+            start: names.store(name, at: place), count: UInt32(name.count), tag: UInt32(truncatingIfNeeded: hash))
+        if freeTopic == noTopic {
+            precondition(topics.count < Int(noTopic))
+            topics.append(topic)
+            records.append(empty)
+        } else {
+            freeTopic = topics[Int(place)].next
+            topics[Int(place)] = topic
+        }
+        slots.insert(hash, place)
+        return place
+    }
+}
+
+// MARK: - Keepers
+
+extension TopicTable {
+    /// Counts one more who holds the id.
+    package mutating func keep(_ topic: TopicID) {
+        let place = topic.index
+        precondition(topics[Int(place)].keepers < freeMark - 1)
+        if topics[Int(place)].keepers == 0 { leaveIdle(place) }
+        topics[Int(place)].keepers += 1
+    }
+
+    /// Counts one less; the last one makes the topic idle.
+    package mutating func forget(_ topic: TopicID) {
+        let place = topic.index
+        precondition(topics[Int(place)].keepers != freeMark && topics[Int(place)].keepers > 0)
+        topics[Int(place)].keepers -= 1
+        guard topics[Int(place)].keepers == 0 else { return }
+        enterIdle(place)
+        evictOverflow()
+    }
+
+    private mutating func enterIdle(_ place: UInt32) {
+        topics[Int(place)].previous = idleTail
+        topics[Int(place)].next = noTopic
+        if idleTail == noTopic {
+            idleHead = place
+        } else {
+            topics[Int(idleTail)].next = place
+        }
+        idleTail = place
+        idleCount += 1
+    }
+
+    private mutating func leaveIdle(_ place: UInt32) {
+        let topic = topics[Int(place)]
+        if topic.previous == noTopic {
+            idleHead = topic.next
+        } else {
+            topics[Int(topic.previous)].next = topic.next
+        }
+        if topic.next == noTopic {
+            idleTail = topic.previous
+        } else {
+            topics[Int(topic.next)].previous = topic.previous
+        }
+        idleCount -= 1
+    }
+
+    private mutating func evictOverflow() {
+        guard idleCount > idleMax else { return }
+        own()
+        let place = idleHead
+        leaveIdle(place)
+        slots.remove(UInt64(topics[Int(place)].tag), place)
+        names.free(place, count: Int(topics[Int(place)].count))
+        records[Int(place)] = empty
+        topics[Int(place)] = Topic(start: nil, count: 0, tag: 0, keepers: freeMark, next: freeTopic)
+        freeTopic = place
+    }
+
+    /// Names live outside of the arrays, so a copy of the table must take its own before one of them changes.
+    private mutating func own() {
+        guard !isKnownUniquelyReferenced(&names) else { return }
+        let fresh = NameMemory()
+        for place in topics.indices where topics[place].keepers != freeMark {
+            let topic = topics[place]
+            topics[place] = Topic(
+                start: fresh.store(topic.name, at: UInt32(place)), count: topic.count, tag: topic.tag,
+                keepers: topic.keepers, previous: topic.previous, next: topic.next)
+        }
+        names = fresh
+    }
+}
+
+private let noTopic = UInt32.max
+private let freeMark = UInt32.max

@@ -52,6 +52,17 @@ package struct ByteView: Equatable {
 
     @inlinable
     package static func == (left: ByteView, right: ByteView) -> Bool {
-        left.count == right.count && left.memory.elementsEqual(right.memory)
+        guard left.count == right.count else { return false }
+        var index = 0
+        while index + 8 <= left.count {
+            let one = left.memory.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            if one != right.memory.loadUnaligned(fromByteOffset: index, as: UInt64.self) { return false }
+            index += 8
+        }
+        while index < left.count {
+            if left.memory[index] != right.memory[index] { return false }
+            index += 1
+        }
+        return true
     }
 }

@@ -66,6 +66,8 @@ package struct SessionOffer: Equatable, Sendable {
     package var receiveMaximum: UInt16
     /// Who authenticated; nil for nobody in particular.
     package var userName: ByteString?
+    /// What an id begins with that the broker chooses.
+    package var assignedClientIDPrefix: ClientID
 
     /// How deliveries reach a link.
     package enum Pace: Equatable, Sendable {
@@ -78,7 +80,8 @@ package struct SessionOffer: Equatable, Sendable {
 
     package init(
         clientID: ClientID, cleanStart: Bool, sessionExpiryInterval: UInt32, pace: Pace, will: Will? = nil,
-        receiveMaximum: UInt16 = 20, userName: ByteString? = nil
+        receiveMaximum: UInt16 = 20, userName: ByteString? = nil,
+        assignedClientIDPrefix: ClientID = "auto-"
     ) {
         self.clientID = clientID
         self.cleanStart = cleanStart
@@ -87,6 +90,7 @@ package struct SessionOffer: Equatable, Sendable {
         self.will = will
         self.receiveMaximum = receiveMaximum
         self.userName = userName
+        self.assignedClientIDPrefix = assignedClientIDPrefix
     }
 }
 

@@ -1,0 +1,90 @@
+internal import Clockwork
+internal import Messaging
+internal import DequeModule
+
+extension Broker {
+    /// PUBACK, PUBREC or PUBCOMP from the client, for a delivery of ours (MQTT 5.0 §4.3.2, §4.3.3).
+    mutating func acknowledgementReceived(
+        _ acknowledgement: Acknowledgement, session slot: Int, link: LinkID, now: Now, into effects: inout BrokerEffects
+    ) {
+        let identifier = acknowledgement.packetIdentifier
+        guard let index = sessions[slot]?.inflight.firstIndex(where: { $0.packetIdentifier == identifier }),
+            let delivery = sessions[slot]?.inflight[index]
+        else {
+            return unknown(acknowledgement, link: link, into: &effects)
+        }
+        switch (acknowledgement.kind, delivery.qos, delivery.phase) {
+        case (.puback, .atLeastOnce, _), (.pubcomp, .exactlyOnce, .release):
+            complete(slot, index, now: now, into: &effects)
+        case (.pubrec, .exactlyOnce, .publish):
+            guard acknowledgement.outcome.isAccepted else {
+                // The client refuses the message: the handshake ends here (§4.3.3).
+                return complete(slot, index, now: now, into: &effects)
+            }
+            release(delivery.message, delivery.identifiers)
+            sessions[slot]?.inflight[index].phase = .release
+            sessions[slot]?.inflight[index].message = .passing
+            effects.answer(link, .acknowledge(Acknowledgement(.pubrel, identifier)))
+        case (.pubrec, .exactlyOnce, .release):
+            effects.answer(link, .acknowledge(Acknowledgement(.pubrel, identifier)))
+        case (.pubcomp, _, _), (.puback, _, _), (.pubrec, _, _), (.pubrel, _, _):
+            // An acknowledgement of another kind of handshake (attack case 71). A device may repeat an old one.
+            guard !link.isDevice else { return }
+            effects.answer(link, .close(.protocolError))
+            detach(slot, Farewell(publishesWill: true), now: now, into: &effects)
+        }
+    }
+
+    /// An identifier that is not in flight: said where the protocol has words for it, else passed over.
+    private mutating func unknown(
+        _ acknowledgement: Acknowledgement, link: LinkID, into effects: inout BrokerEffects
+    ) {
+        counters.unknownIdentifiers += 1
+        guard acknowledgement.kind == .pubrec, acknowledgement.outcome.isAccepted else { return }
+        let answer = Acknowledgement(.pubrel, acknowledgement.packetIdentifier, .packetIdentifierNotFound)
+        effects.answer(link, .acknowledge(answer))
+    }
+
+    /// The handshake is over: the next delivery may go.
+    private mutating func complete(_ slot: Int, _ index: Int, now: Now, into effects: inout BrokerEffects) {
+        guard let delivery = sessions[slot]?.inflight.remove(at: index) else { return }
+        if delivery.phase == .publish { release(delivery.message, delivery.identifiers) }
+        drain(slot, now: now, into: &effects)
+    }
+
+    /// A link of one at a time is done with its delivery at QoS 0.
+    mutating func deliveredReceived(_ slot: Int, now: Now, into effects: inout BrokerEffects) {
+        discardBusy(slot)
+        drain(slot, now: now, into: &effects)
+    }
+
+    /// The link can never carry this delivery.
+    mutating func abandonReceived(
+        _ identifier: UInt16, session slot: Int, now: Now, into effects: inout BrokerEffects
+    ) {
+        counters.droppedUndeliverable += 1
+        guard let index = sessions[slot]?.inflight.firstIndex(where: { $0.packetIdentifier == identifier }) else {
+            return deliveredReceived(slot, now: now, into: &effects)
+        }
+        complete(slot, index, now: now, into: &effects)
+    }
+
+    mutating func discardBusy(_ slot: Int) {
+        guard let busy = sessions[slot]?.attachment?.busyWith else { return }
+        sessions[slot]?.attachment?.busyWith = nil
+        release(busy.message, busy.identifiers)
+    }
+
+    /// What was in flight waits at the head of the queue, in the order it was sent, under the identifiers that the
+    /// client may have seen (DESIGN §4) [MQTT-4.4.0-1].
+    mutating func returnInflight(_ slot: Int) {
+        while let delivery = sessions[slot]?.inflight.popLast() {
+            if delivery.phase == .publish { sessions[slot]?.queuedBytes += messages.size(of: delivery.message) }
+            sessions[slot]?.queue.prepend(
+                QueuedDelivery(
+                    message: delivery.message, identifiers: delivery.identifiers,
+                    packetIdentifier: delivery.packetIdentifier, qos: delivery.qos, retain: delivery.retain,
+                    phase: delivery.phase == .publish ? .message : .release))
+        }
+    }
+}

@@ -1,0 +1,193 @@
+internal import Bytes
+package import Clockwork
+internal import Messaging
+internal import DequeModule
+
+extension Broker {
+    /// The session that `link` has now.
+    func session(of link: LinkID) -> Int? {
+        let slot = link.slot
+        let session: Int32
+        if link.isDevice {
+            session = slot < deviceSessions.count ? deviceSessions[slot] : -1
+        } else {
+            session = slot < connectionSessions.count ? connectionSessions[slot] : -1
+        }
+        return session >= 0 ? Int(session) : nil
+    }
+
+    private mutating func setSession(_ session: Int?, of link: LinkID) {
+        let value = session.map(Int32.init) ?? -1
+        if link.isDevice {
+            while deviceSessions.count <= link.slot { deviceSessions.append(-1) }
+            deviceSessions[link.slot] = value
+        } else {
+            while connectionSessions.count <= link.slot { connectionSessions.append(-1) }
+            connectionSessions[link.slot] = value
+        }
+    }
+
+    mutating func attachRequested(
+        _ offer: SessionOffer, link: LinkID, now: Now, into effects: inout BrokerEffects
+    ) {
+        precondition(session(of: link) == nil, "a link attached twice")
+        let clientID = offer.clientID.isEmpty ? assignedClientID(offer.assignedClientIDPrefix) : offer.clientID
+        let existing = sessionsByClientID[clientID]
+        if let existing, let owner = sessions[existing]?.userName, owner != offer.userName {
+            // Nothing of the session is touched for somebody else (attack case 39).
+            return effects.answer(link, .refused(.notAuthorized))
+        }
+        if existing == nil, sessionsByClientID.count >= limits.sessionsMax {
+            return effects.answer(link, .refused(.quotaExceeded))
+        }
+        let resumed = resume(existing, offer, now: now, into: &effects)
+        let session = resumed ?? begin(clientID, offer)
+        adopt(offer, session: session, link: link)
+        effects.answer(
+            link,
+            .attached(
+                Attached(
+                    sessionPresent: resumed != nil,
+                    assignedClientID: offer.clientID.isEmpty ? clientID : nil,
+                    sessionExpiryInterval: sessions[session]?.expiryInterval ?? 0)))
+        drain(session, now: now, into: &effects)
+    }
+
+    /// Ends what the client had before: its link in any case [MQTT-3.1.4-3], its session if it starts clean
+    /// [MQTT-3.1.2-4]. Returns the session if it goes on.
+    private mutating func resume(
+        _ existing: Int?, _ offer: SessionOffer, now: Now, into effects: inout BrokerEffects
+    ) -> Int? {
+        guard let existing else { return nil }
+        if let old = sessions[existing]?.attachment?.link {
+            effects.answer(old, .close(.sessionTakenOver))
+            // The will of a link that is taken over goes out as after any loss, unless the session goes on and the
+            // will's delay gives the client time to come back, which it just has (§3.1.3.2.2).
+            let keepsWill = !offer.cleanStart && (sessions[existing]?.will?.delayInterval ?? 0) > 0
+            detach(existing, Farewell(publishesWill: !keepsWill), now: now, into: &effects)
+        }
+        guard sessions[existing] != nil else { return nil }
+        if offer.cleanStart {
+            end(existing, now: now, into: &effects)
+            return nil
+        }
+        timers.cancel(existing << 1)
+        timers.cancel(existing << 1 | 1)
+        sessions[existing]?.pendingWill = nil
+        return existing
+    }
+
+    private mutating func begin(_ clientID: ClientID, _ offer: SessionOffer) -> Int {
+        let session = Session(clientID: clientID, userName: offer.userName, expiryInterval: 0)
+        let slot: Int
+        if let free = freeSessions.popLast() {
+            slot = free
+            sessions[slot] = session
+        } else {
+            slot = sessions.count
+            sessions.append(session)
+        }
+        sessionsByClientID[clientID] = slot
+        return slot
+    }
+
+    private mutating func adopt(_ offer: SessionOffer, session: Int, link: LinkID) {
+        let window: Int
+        switch offer.pace {
+        case .window(let receiveMaximum): window = Int(min(receiveMaximum, limits.inflightMessagesMax))
+        case .oneAtATime: window = 1
+        }
+        sessions[session]?.attachment = Attachment(
+            link: link, pace: offer.pace, window: window, receiveMaximum: Int(offer.receiveMaximum))
+        sessions[session]?.will = offer.will
+        sessions[session]?.isDevice = link.isDevice
+        sessions[session]?.expiryInterval = min(offer.sessionExpiryInterval, limits.sessionExpiryMax)
+        if sessions[session]?.userName == nil { sessions[session]?.userName = offer.userName }
+        setSession(session, of: link)
+        if link.isDevice { gauges_.connectedDevices += 1 } else { gauges_.connectedClients += 1 }
+    }
+
+    /// A client id nobody has [MQTT-3.1.3-6].
+    private mutating func assignedClientID(_ prefix: ClientID) -> ClientID {
+        while true {
+            var bytes = prefix.bytes
+            for _ in 0..<2 {
+                let word = random.next()
+                for shift in stride(from: 60, through: 0, by: -4) {
+                    bytes.append(contentsOf: String(hexDigit(UInt8(truncatingIfNeeded: word >> UInt64(shift)))).utf8)
+                }
+            }
+            let candidate = ClientID(bytes)
+            if sessionsByClientID[candidate] == nil { return candidate }
+        }
+    }
+
+    /// The link is gone: will, expiry, and what was in flight goes back to the head of the queue (DESIGN §4).
+    mutating func detach(
+        _ slot: Int, _ farewell: Farewell, now: Now, into effects: inout BrokerEffects
+    ) {
+        guard let attachment = sessions[slot]?.attachment else { return }
+        setSession(nil, of: attachment.link)
+        if attachment.link.isDevice { gauges_.connectedDevices -= 1 } else { gauges_.connectedClients -= 1 }
+        discardBusy(slot)
+        sessions[slot]?.attachment = nil
+        if let expiry = farewell.sessionExpiryInterval {
+            sessions[slot]?.expiryInterval = min(expiry, limits.sessionExpiryMax)
+        }
+        returnInflight(slot)
+        let will = sessions[slot]?.will
+        sessions[slot]?.will = nil
+        let expiry = sessions[slot]?.expiryInterval ?? 0
+        if farewell.publishesWill, let will {
+            leave(will, of: slot, expiry: expiry, now: now, into: &effects)
+        }
+        switch expiry {
+        case 0: end(slot, now: now, into: &effects)
+        case .max: break
+        default: timers.schedule(slot << 1, at: now.instant + .seconds(Int64(expiry)))
+        }
+    }
+
+    /// Publishes the will now, or when its delay or the session ends, whichever comes first [MQTT-3.1.3-9].
+    private mutating func leave(
+        _ will: Will, of slot: Int, expiry: UInt32, now: Now, into effects: inout BrokerEffects
+    ) {
+        let delay = min(will.delayInterval, expiry)
+        guard delay > 0 else { return publish(will, of: slot, now: now, into: &effects) }
+        sessions[slot]?.pendingWill = will
+        if delay != .max { timers.schedule(slot << 1 | 1, at: now.instant + .seconds(Int64(delay))) }
+    }
+
+    /// The session ends for good: nothing of it stays.
+    mutating func end(_ slot: Int, now: Now, into effects: inout BrokerEffects) {
+        timers.cancel(slot << 1)
+        timers.cancel(slot << 1 | 1)
+        publishPendingWill(slot, now: now, into: &effects)
+        removeAllSubscriptions(slot)
+        discardOwedRetained(slot)
+        guard let session = sessions[slot] else { return }
+        for entry in session.queue where entry.phase == .message {
+            counters.discardedWithSession += 1
+            release(entry.message, entry.identifiers)
+        }
+        for entry in session.inflight where entry.phase == .publish {
+            counters.discardedWithSession += 1
+            release(entry.message, entry.identifiers)
+        }
+        for entry in session.received { release(entry.message, .none) }
+        sessionsByClientID[session.clientID] = nil
+        if session.isInLine { line.removeAll { $0 == slot } }
+        sessions[slot] = nil
+        freeSessions.append(slot)
+        if session.isDevice { effects.list.append(.sessionEnded(session.clientID)) }
+    }
+
+    /// Ends every link, in the order of the sessions: the server goes [MQTT-4.13.1-1].
+    package mutating func shutDown(now: Now, into effects: inout BrokerEffects) {
+        for slot in sessions.indices {
+            guard let link = sessions[slot]?.attachment?.link else { continue }
+            effects.answer(link, .close(.serverShuttingDown))
+            detach(slot, Farewell(publishesWill: true), now: now, into: &effects)
+        }
+    }
+}

@@ -1,0 +1,214 @@
+internal import Clockwork
+internal import Messaging
+internal import DequeModule
+
+/// How many deliveries a session gets in one go before the others have their turn.
+private let deliveriesPerShare = 64
+/// And how many bytes of them, so that a window can close before much is on its way.
+private let bytesPerShare = 64 << 10
+
+extension Broker {
+    /// Gives a new message to a session: to its link if the window is open and nothing waits before it, else to its
+    /// queue if it has to be kept.
+    mutating func deliver(
+        _ message: Passing, copy: inout MessageHandle?, _ wanted: WantedDelivery, to slot: Int, now: Now,
+        into effects: inout BrokerEffects
+    ) {
+        guard let attachment = sessions[slot]?.attachment else {
+            if wanted.qos == .atMostOnce, !limits.queuesQoS0 { return release(wanted.identifiers) }
+            return enqueue(message, copy: &copy, wanted, to: slot)
+        }
+        if wanted.qos == .atMostOnce, case .window = attachment.pace {
+            guard attachment.isOpen else {
+                counters.droppedSlowLink += 1
+                return release(wanted.identifiers)
+            }
+            let delivery = Delivery(
+                message: copy ?? .passing, topic: message.topic, identifiers: wanted.identifiers, packetIdentifier: 0,
+                qos: .atMostOnce, retain: wanted.retain)
+            release(wanted.identifiers)
+            return send(delivery, to: attachment.link, into: &effects)
+        }
+        guard attachment.isOpen, sessions[slot]?.queue.isEmpty == true, hasRoom(slot, attachment) else {
+            return enqueue(message, copy: &copy, wanted, to: slot)
+        }
+        let handle = stored(message, copy: &copy)
+        messages.hold(handle)
+        let entry = QueuedDelivery(
+            message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
+            retain: wanted.retain, phase: .message)
+        start(entry, of: slot, attachment, into: &effects)
+    }
+
+    /// Puts a message at the end of the queue, or drops and counts it when there is no room.
+    private mutating func enqueue(
+        _ message: Passing, copy: inout MessageHandle?, _ wanted: WantedDelivery, to slot: Int
+    ) {
+        let isDevice = sessions[slot]?.isDevice ?? false
+        let messagesMax = isDevice ? limits.deviceQueuedMessagesMax : limits.queuedMessagesMax
+        let bytesMax = isDevice ? limits.deviceQueuedBytesMax : limits.queuedBytesMax
+        let session = sessions[slot]
+        guard let count = session?.queue.count, let bytes = session?.queuedBytes, count < messagesMax,
+            bytes + message.size <= bytesMax,
+            copy != nil || messages.bytes - heldRetainedBytes + message.size <= limits.heldBytesMax
+        else {
+            counters.droppedQueueFull += 1
+            return release(wanted.identifiers)
+        }
+        let handle = stored(message, copy: &copy)
+        messages.hold(handle)
+        sessions[slot]?.queue.append(
+            QueuedDelivery(
+                message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
+                retain: wanted.retain, phase: .message))
+        sessions[slot]?.queuedBytes += message.size
+    }
+
+    /// Whether the link can take one more delivery that it has to acknowledge or, one at a time, any delivery.
+    private func hasRoom(_ slot: Int, _ attachment: Attachment) -> Bool {
+        attachment.busyWith == nil && (sessions[slot]?.inflight.count ?? 0) < attachment.window
+    }
+
+    /// Hands out what waits, as far as the window allows and a fair share of the turn goes.
+    mutating func drain(_ slot: Int, now: Now, into effects: inout BrokerEffects) {
+        var bytesLeft = bytesPerShare
+        for _ in 0..<deliveriesPerShare where bytesLeft > 0 {
+            guard let attachment = sessions[slot]?.attachment, attachment.isOpen else { return }
+            if let entry = sessions[slot]?.queue.first {
+                guard mayStart(entry, of: slot, attachment) else { return }
+                dequeue(slot)
+                if isExpired(entry, now: now) { continue }
+                if entry.phase == .message { bytesLeft -= messages.size(of: entry.message) }
+                start(entry, of: slot, attachment, into: &effects)
+            } else if let owed = sessions[slot]?.owedRetained.first {
+                bytesLeft -= topics[owed.topic].retained.map { messages.size(of: $0.message) } ?? 0
+                guard pay(owed, of: slot, attachment, now: now, into: &effects) else { return }
+            } else {
+                return reportDrained(slot, into: &effects)
+            }
+        }
+        guard sessions[slot]?.isInLine == false else { return }
+        sessions[slot]?.isInLine = true
+        line.append(slot)
+    }
+
+    private func mayStart(_ entry: QueuedDelivery, of slot: Int, _ attachment: Attachment) -> Bool {
+        if entry.qos == .atMostOnce, case .window = attachment.pace { return true }
+        return hasRoom(slot, attachment)
+    }
+
+    private mutating func dequeue(_ slot: Int) {
+        guard let entry = sessions[slot]?.queue.popFirst(), entry.phase == .message else { return }
+        sessions[slot]?.queuedBytes -= messages.size(of: entry.message)
+    }
+
+    /// A message whose time is over is not sent, unless the client may have it already [MQTT-3.3.2-5].
+    private mutating func isExpired(_ entry: QueuedDelivery, now: Now) -> Bool {
+        guard entry.phase == .message, entry.packetIdentifier == 0 else { return false }
+        guard messages[entry.message].expiresAt <= now.unixSeconds else { return false }
+        counters.expired += 1
+        release(entry.message, entry.identifiers)
+        return true
+    }
+
+    /// Sends one waiting delivery; its message is held by the delivery from here on.
+    private mutating func start(
+        _ entry: QueuedDelivery, of slot: Int, _ attachment: Attachment, into effects: inout BrokerEffects
+    ) {
+        if entry.phase == .release {
+            sessions[slot]?.inflight.append(
+                InflightDelivery(
+                    message: .passing, identifiers: .none, packetIdentifier: entry.packetIdentifier,
+                    qos: .exactlyOnce, retain: false, phase: .release))
+            let again = Acknowledgement(.pubrel, entry.packetIdentifier)
+            return effects.answer(attachment.link, .acknowledge(again))
+        }
+        var delivery = Delivery(
+            message: entry.message, topic: messages[entry.message].topic, identifiers: entry.identifiers,
+            packetIdentifier: entry.packetIdentifier, qos: entry.qos, isDuplicate: entry.packetIdentifier != 0,
+            retain: entry.retain)
+        if entry.qos == .atMostOnce {
+            if case .oneAtATime = attachment.pace {
+                let busy = BusyDelivery(message: entry.message, identifiers: entry.identifiers)
+                sessions[slot]?.attachment?.busyWith = busy
+            } else {
+                release(entry.message, entry.identifiers)
+            }
+        } else {
+            if delivery.packetIdentifier == 0 {
+                delivery.packetIdentifier = sessions[slot]?.nextPacketIdentifier() ?? 0
+            }
+            sessions[slot]?.inflight.append(
+                InflightDelivery(
+                    message: entry.message, identifiers: entry.identifiers,
+                    packetIdentifier: delivery.packetIdentifier, qos: entry.qos, retain: entry.retain,
+                    phase: .publish))
+        }
+        send(delivery, to: attachment.link, into: &effects)
+    }
+
+    /// Sends the retained message that is owed, if the topic still has one. False if the window is full.
+    private mutating func pay(
+        _ owed: OwedRetained, of slot: Int, _ attachment: Attachment, now: Now, into effects: inout BrokerEffects
+    ) -> Bool {
+        guard let retained = topics[owed.topic].retained else {
+            forgetOwed(slot)
+            return true
+        }
+        guard messages[retained.message].expiresAt > now.unixSeconds else {
+            forgetOwed(slot)
+            clearRetained(owed.topic)
+            counters.expired += 1
+            return true
+        }
+        let entry = QueuedDelivery(
+            message: retained.message, identifiers: owed.identifiers, packetIdentifier: 0,
+            qos: min(retained.qos, owed.maximumQoS), retain: true, phase: .message)
+        guard mayStart(entry, of: slot, attachment) else { return false }
+        messages.hold(retained.message)
+        start(entry, of: slot, attachment, into: &effects)
+        forgetOwed(slot)
+        return true
+    }
+
+    private mutating func forgetOwed(_ slot: Int) {
+        guard let owed = sessions[slot]?.owedRetained.popFirst() else { return }
+        topics.forget(owed.topic)
+    }
+
+    private mutating func reportDrained(_ slot: Int, into effects: inout BrokerEffects) {
+        guard let attachment = sessions[slot]?.attachment, attachment.awaitsDrained, hasRoom(slot, attachment) else {
+            return
+        }
+        sessions[slot]?.attachment?.awaitsDrained = false
+        effects.answer(attachment.link, .drained)
+    }
+
+    private mutating func send(_ delivery: Delivery, to link: LinkID, into effects: inout BrokerEffects) {
+        switch delivery.qos {
+        case .atMostOnce: counters.messagesSent.qos0 += 1
+        case .atLeastOnce: counters.messagesSent.qos1 += 1
+        case .exactlyOnce: counters.messagesSent.qos2 += 1
+        }
+        effects.answer(link, .deliver(delivery))
+    }
+
+    /// The link opens or closes its window.
+    mutating func windowChanged(_ isOpen: Bool, session slot: Int, now: Now, into effects: inout BrokerEffects) {
+        sessions[slot]?.attachment?.isOpen = isOpen
+        guard isOpen else { return }
+        let isOneAtATime = sessions[slot]?.attachment?.pace == .oneAtATime
+        sessions[slot]?.attachment?.awaitsDrained = isOneAtATime
+        drain(slot, now: now, into: &effects)
+    }
+
+    /// One holder of the message and the owner of the list let go.
+    mutating func release(_ message: MessageHandle, _ identifiers: SubscriptionIdentifiers) {
+        if messages.release(message) { dyingMessages.append(message) }
+        release(identifiers)
+    }
+
+    mutating func release(_ identifiers: SubscriptionIdentifiers) {
+        if identifiers.listIndex != nil { dyingLists.append(identifiers) }
+    }
+}

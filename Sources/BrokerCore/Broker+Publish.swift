@@ -1,0 +1,183 @@
+internal import Bytes
+package import Clockwork
+package import Messaging
+
+extension Broker {
+    mutating func publishReceived(
+        _ publish: IncomingPublish, from session: Int, link: LinkID, now: Now, into effects: inout BrokerEffects
+    ) {
+        count(received: publish.qos)
+        var topic: TopicID?
+        let refusal = refusal(of: publish, topic: &topic)
+        guard let topic, refusal == .success else {
+            counters.publishesRefused += 1
+            return acknowledge(publish, with: refusal, link: link, into: &effects)
+        }
+        let message = takeIn(publish, topic: topic, now: now)
+        if publish.qos == .exactlyOnce {
+            return receive(publish, message, session: session, link: link, into: &effects)
+        }
+        let outcome = distribute(
+            message, stored: nil, qos: publish.qos, retain: publish.retain, from: session, now: now, into: &effects)
+        acknowledge(publish, with: outcome, link: link, into: &effects)
+    }
+
+    /// Publishes for nobody's session: a device's PUBLISH at QoS -1, or the broker's own words under `$SYS`, which
+    /// only `isOwn` may use.
+    package mutating func publish(
+        _ publish: IncomingPublish, isOwn: Bool, now: Now, into effects: inout BrokerEffects
+    ) {
+        sweep()
+        var topic: TopicID?
+        if isOwn, case .name(let name) = publish.topic {
+            topic = topics.intern(name)
+        } else {
+            count(received: publish.qos)
+            guard refusal(of: publish, topic: &topic) == .success else {
+                counters.publishesRefused += 1
+                return
+            }
+        }
+        guard let topic else { return }
+        let message = takeIn(publish, topic: topic, now: now)
+        _ = distribute(
+            message, stored: nil, qos: publish.qos, retain: publish.retain, from: nil, now: now, into: &effects)
+    }
+
+    /// Why a message is not taken; `success` sets its topic.
+    private mutating func refusal(of publish: IncomingPublish, topic: inout TopicID?) -> PublishOutcome {
+        switch publish.topic {
+        case .id(let known):
+            topic = known
+        case .name(let name):
+            // Names with `$` are the server's own; nobody exchanges messages through them [MQTT-4.7.2-1].
+            if name.beginsWithDollar { return .notAuthorized }
+            guard limits.topicRules.allowsName(name) else { return .topicNameInvalid }
+            topic = topics.intern(name)
+        }
+        return .success
+    }
+
+    private mutating func takeIn(_ publish: IncomingPublish, topic: TopicID, now: Now) -> Passing {
+        lastSerial += 1
+        let expiresAt = publish.messageExpiryInterval.map { now.unixSeconds + Int64($0) } ?? .max
+        let message = Passing(
+            serial: lastSerial, topic: topic, properties: publish.properties, payload: publish.payload,
+            expiresAt: expiresAt)
+        passing = message
+        return message
+    }
+
+    /// QoS 2, first half: the message is kept under its identifier until PUBREL (§4.3.3). A second PUBLISH with the
+    /// same identifier is answered again and not stored again [MQTT-4.3.3-10].
+    private mutating func receive(
+        _ publish: IncomingPublish, _ message: Passing, session: Int, link: LinkID, into effects: inout BrokerEffects
+    ) {
+        guard let open = sessions[session]?.received else { return }
+        if open.contains(where: { $0.packetIdentifier == publish.packetIdentifier }) {
+            return acknowledge(publish, with: .success, link: link, into: &effects)
+        }
+        guard open.count < sessions[session]?.attachment?.receiveMaximum ?? 0 else {
+            counters.publishesRefused += 1
+            return acknowledge(publish, with: .receiveMaximumExceeded, link: link, into: &effects)
+        }
+        guard messages.bytes + message.size <= limits.heldBytesMax else {
+            counters.publishesRefused += 1
+            return acknowledge(publish, with: .quotaExceeded, link: link, into: &effects)
+        }
+        let received = ReceivedMessage(
+            packetIdentifier: publish.packetIdentifier, message: store(message), retain: publish.retain)
+        sessions[session]?.received.append(received)
+        acknowledge(publish, with: .success, link: link, into: &effects)
+    }
+
+    /// QoS 2, second half: PUBREL sends the message on, once, and is answered by PUBCOMP in any case
+    /// [MQTT-4.3.3-11].
+    mutating func releaseReceived(
+        _ identifier: UInt16, session: Int, link: LinkID, now: Now, into effects: inout BrokerEffects
+    ) {
+        guard let index = sessions[session]?.received.firstIndex(where: { $0.packetIdentifier == identifier }),
+            let received = sessions[session]?.received.remove(at: index)
+        else {
+            counters.unknownIdentifiers += 1
+            let answer = Acknowledgement(.pubcomp, identifier, .packetIdentifierNotFound)
+            return effects.answer(link, .acknowledge(answer))
+        }
+        let message = messages.passing(received.message)
+        _ = distribute(
+            message, stored: received.message, qos: .exactlyOnce, retain: received.retain, from: session, now: now,
+            into: &effects)
+        release(received.message, .none)
+        effects.answer(link, .acknowledge(Acknowledgement(.pubcomp, identifier)))
+    }
+
+    /// Says how a PUBLISH went: PUBACK or PUBREC. At QoS 0 a refusal is told too, with identifier 0: MQTT-SN can say
+    /// it [D-08], MQTT keeps silent.
+    private func acknowledge(
+        _ publish: IncomingPublish, with outcome: PublishOutcome, link: LinkID, into effects: inout BrokerEffects
+    ) {
+        switch publish.qos {
+        case .atMostOnce:
+            guard !outcome.isAccepted else { return }
+            effects.answer(link, .acknowledge(Acknowledgement(.puback, 0, outcome)))
+        case .atLeastOnce:
+            effects.answer(link, .acknowledge(Acknowledgement(.puback, publish.packetIdentifier, outcome)))
+        case .exactlyOnce:
+            effects.answer(link, .acknowledge(Acknowledgement(.pubrec, publish.packetIdentifier, outcome)))
+        }
+    }
+
+    /// Keeps the message if it is to be retained, and gives it to everyone who is subscribed.
+    /// - Parameter stored: where the message is held, if its bytes must outlive the event.
+    mutating func distribute(
+        _ message: Passing, stored: MessageHandle?, qos: QoS, retain: Bool, from publisher: Int?, now: Now,
+        into effects: inout BrokerEffects
+    ) -> PublishOutcome {
+        var outcome = PublishOutcome.success
+        var copy = stored
+        if retain, !retainMessage(message, copy: &copy, qos: qos) { outcome = .quotaExceeded }
+        let route = route(of: message.topic)
+        var matched = 0
+        for entry in route {
+            let session = Int(entry.session)
+            if entry.noLocal, session == publisher { continue }
+            matched += 1
+            let wanted = WantedDelivery(
+                qos: min(qos, entry.maximumQoS), retain: retain && entry.retainAsPublished,
+                identifiers: identifiers(for: entry, topic: message.topic))
+            deliver(message, copy: &copy, wanted, to: session, now: now, into: &effects)
+        }
+        // What was copied here was held here once.
+        if let copy, stored == nil { release(copy, .none) }
+        if matched == 0, outcome == .success { outcome = .noMatchingSubscribers }
+        return outcome
+    }
+
+    /// A copy of the message that outlives the event, made once for all who need it.
+    mutating func stored(_ message: Passing, copy: inout MessageHandle?) -> MessageHandle {
+        if let copy { return copy }
+        let handle = store(message)
+        copy = handle
+        return handle
+    }
+
+    mutating func store(_ message: Passing) -> MessageHandle {
+        topics.keep(message.topic)
+        return messages.store(message)
+    }
+
+    private mutating func count(received qos: QoS) {
+        switch qos {
+        case .atMostOnce: counters.messagesReceived.qos0 += 1
+        case .atLeastOnce: counters.messagesReceived.qos1 += 1
+        case .exactlyOnce: counters.messagesReceived.qos2 += 1
+        }
+    }
+}
+
+/// How one session wants a message.
+struct WantedDelivery {
+    var qos: QoS
+    var retain: Bool
+    var identifiers: SubscriptionIdentifiers
+}

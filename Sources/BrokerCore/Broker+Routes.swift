@@ -1,0 +1,75 @@
+internal import Bytes
+internal import Messaging
+
+/// One session that gets the messages of a topic: its overlapping subscriptions are already one, at their highest
+/// QoS (MQTT 5.0 §3.3.4).
+struct RouteEntry {
+    var session: UInt32
+    var maximumQoS: QoS
+    /// Whether every matching subscription excludes the client's own messages [MQTT-3.8.3-3].
+    var noLocal: Bool
+    var retainAsPublished: Bool
+    var identifiers: Identifiers
+
+    /// None, one, or several: then they are gathered for each delivery, which is rare.
+    enum Identifiers: Equatable {
+        case none
+        case one(UInt32)
+        case several
+    }
+}
+
+extension Broker {
+    /// Who gets a message on `topic`; rebuilt only after subscriptions changed.
+    mutating func route(of topic: TopicID) -> [RouteEntry] {
+        if topics[topic].generation == generation { return topics[topic].route }
+        let route = Self.merged(matches(topic))
+        topics[topic].route = route
+        topics[topic].generation = generation
+        return route
+    }
+
+    /// Every subscription that matches `topic`, ordered by session.
+    private func matches(_ topic: TopicID) -> [Match] {
+        var matches: [Match] = topics[topic].exact.map {
+            Match(session: $0.session, options: $0.options)
+        }
+        wildcards.match(topics.name(of: topic), into: &matches)
+        // A sort that keeps ties in their order would be as good: entries of one session are merged.
+        matches.sort { $0.session < $1.session }
+        return matches
+    }
+
+    private static func merged(_ matches: [Match]) -> [RouteEntry] {
+        var route: [RouteEntry] = []
+        route.reserveCapacity(matches.count)
+        for match in matches {
+            let options = match.options
+            guard let last = route.indices.last, route[last].session == match.session else {
+                route.append(
+                    RouteEntry(
+                        session: match.session, maximumQoS: options.maximumQoS, noLocal: options.noLocal,
+                        retainAsPublished: options.retainAsPublished,
+                        identifiers: options.identifier == 0 ? .none : .one(options.identifier)))
+                continue
+            }
+            route[last].maximumQoS = max(route[last].maximumQoS, options.maximumQoS)
+            route[last].noLocal = route[last].noLocal && options.noLocal
+            route[last].retainAsPublished = route[last].retainAsPublished || options.retainAsPublished
+            guard options.identifier != 0 else { continue }
+            route[last].identifiers = route[last].identifiers == .none ? .one(options.identifier) : .several
+        }
+        return route
+    }
+
+    /// The identifiers for one delivery; a list among them is the caller's to release.
+    mutating func identifiers(for entry: RouteEntry, topic: TopicID) -> SubscriptionIdentifiers {
+        switch entry.identifiers {
+        case .none: return .none
+        case .one(let identifier): return .one(identifier)
+        case .several:
+            let own = matches(topic).filter { $0.session == entry.session && $0.options.identifier != 0 }
+            return identifierLists.insert(own.map(\.options.identifier))
+        }
+    }
+}

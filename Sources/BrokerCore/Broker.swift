@@ -1,0 +1,194 @@
+package import Bytes
+package import Clockwork
+package import Messaging
+internal import DequeModule
+
+/// Topics, sessions and messages: what MQTT and MQTT-SN share, with no wire and no clock.
+///
+/// Requests of links come in with the time, answers go out; `nextDeadline` says when to call `advance(to:)`.
+/// Links are named by the fronts; a link has a session from `attach` to `detach` or `close`.
+package struct Broker {
+    package let limits: BrokerLimits
+    package internal(set) var counters = BrokerCounters()
+
+    var topics: TopicTable<TopicRecord>
+    var wildcards: SubscriptionTree
+    var retainedTopics: RetainedTree
+    /// Moves on whenever a wildcard subscription changes: routes of an older generation are rebuilt when next used.
+    var generation: UInt32 = 1
+
+    var messages = MessageTable()
+    var identifierLists = IdentifierLists()
+    /// What nobody holds any more but answers may still show: freed with the next event.
+    var dyingMessages: [MessageHandle] = []
+    var dyingLists: [SubscriptionIdentifiers] = []
+    /// The message that passes through right now, as `MessageHandle.passing`.
+    var passing: Passing?
+    var lastSerial: UInt64 = 0
+
+    var sessions: [Session?] = []
+    var freeSessions: [Int] = []
+    var sessionsByClientID: [ClientID: Int] = [:]
+    /// Session of each link, by slot; -1 for none.
+    var connectionSessions: [Int32] = []
+    var deviceSessions: [Int32] = []
+    /// Sessions with deliveries left when their share of a turn was used up.
+    var line: Deque<Int> = []
+    /// Two timers for each session: its expiry, and its will's delay.
+    var timers = TimerWheel()
+
+    var gauges_ = BrokerGauges()
+    var heldRetainedBytes = 0
+    var random: SeededGenerator
+
+    package init(limits: BrokerLimits = BrokerLimits(), seed: UInt64) {
+        self.limits = limits
+        var generator = SeededGenerator(seed: seed)
+        topics = TopicTable(seed: generator.next(), empty: TopicRecord())
+        wildcards = SubscriptionTree(seed: generator.next())
+        retainedTopics = RetainedTree(seed: generator.next())
+        random = generator
+    }
+
+    /// One request of a link. Views in it need to live only during this call; a `passing` message in the answers
+    /// lives until the next one.
+    package mutating func handle(
+        _ request: LinkRequest, from link: LinkID, now: Now, into effects: inout BrokerEffects
+    ) {
+        sweep()
+        if case .attach(let offer) = request {
+            return attachRequested(offer, link: link, now: now, into: &effects)
+        }
+        guard let session = session(of: link) else { return }
+        switch request {
+        case .attach: break
+        case .detach(let farewell):
+            detach(session, farewell, now: now, into: &effects)
+        case .publish(let publish):
+            publishReceived(publish, from: session, link: link, now: now, into: &effects)
+        case .release(let identifier):
+            releaseReceived(identifier, session: session, link: link, now: now, into: &effects)
+        case .acknowledge(let acknowledgement):
+            acknowledgementReceived(acknowledgement, session: session, link: link, now: now, into: &effects)
+        case .delivered:
+            deliveredReceived(session, now: now, into: &effects)
+        case .abandon(let identifier):
+            abandonReceived(identifier, session: session, now: now, into: &effects)
+        case .window(let isOpen):
+            windowChanged(isOpen, session: session, now: now, into: &effects)
+        case .subscribe(let identifier, let requests):
+            subscribeReceived(identifier, requests, session: session, link: link, now: now, into: &effects)
+        case .unsubscribe(let identifier, let filters):
+            unsubscribeReceived(identifier, filters, session: session, link: link, into: &effects)
+        case .resolve(let token, let name):
+            resolveReceived(token, name, link: link, into: &effects)
+        case .keep(let topic):
+            topics.keep(topic)
+        case .forget(let topic):
+            topics.forget(topic)
+        case .setWill(let will):
+            willChanged(will, session: session)
+        }
+    }
+
+    /// When `advance(to:)` is due; nil when only a request can change anything.
+    package var nextDeadline: Deadline? {
+        line.isEmpty ? timers.nextDeadline : Instant(nanoseconds: 0)
+    }
+
+    /// Does what is due: session expiry, will delays, and the next share of long deliveries.
+    package mutating func advance(to now: Now, into effects: inout BrokerEffects) {
+        sweep()
+        while let timer = timers.expire(to: now.instant) {
+            let session = timer >> 1
+            if timer & 1 == 0 {
+                end(session, now: now, into: &effects)
+            } else {
+                publishPendingWill(session, now: now, into: &effects)
+            }
+        }
+        for _ in 0..<line.count {
+            guard let session = line.popFirst() else { break }
+            sessions[session]?.isInLine = false
+            drain(session, now: now, into: &effects)
+        }
+    }
+
+    /// A message as the fronts write it out; valid until the next request.
+    package func message(_ handle: MessageHandle, now: Now) -> MessageView? {
+        guard let passing = handle == .passing ? passing : messages.passing(handle) else { return nil }
+        var remaining: UInt32?
+        if passing.expiresAt != .max {
+            remaining = UInt32(clamping: max(passing.expiresAt - now.unixSeconds, 0))
+        }
+        return MessageView(
+            serial: passing.serial, topic: passing.topic, topicName: topics.name(of: passing.topic),
+            properties: passing.properties, payload: passing.payload, messageExpiryInterval: remaining)
+    }
+
+    /// The identifiers of a delivery that carries a list.
+    package func identifiers(at index: Int) -> [UInt32] {
+        identifierLists[index]
+    }
+
+    /// The name of a topic that somebody keeps.
+    package func name(of topic: TopicID) -> ByteView {
+        topics.name(of: topic)
+    }
+
+    /// The client id behind a link.
+    package func clientID(of link: LinkID) -> ClientID? {
+        session(of: link).flatMap { sessions[$0]?.clientID }
+    }
+
+    /// What is held right now.
+    package var gauges: BrokerGauges {
+        var gauges = gauges_
+        gauges.offlineSessions = sessionsByClientID.count - gauges.connectedClients - gauges.connectedDevices
+        gauges.retainedBytes = heldRetainedBytes
+        gauges.heldMessages = messages.count - gauges.retainedMessages
+        gauges.heldBytes = messages.bytes - heldRetainedBytes
+        gauges.topics = topics.count
+        return gauges
+    }
+
+    /// Gives all memory back that is held by hand. The broker is not to be used afterwards.
+    package mutating func tearDown() {
+        messages.removeAll()
+    }
+
+    /// Frees what the answers to the event before could still show.
+    mutating func sweep() {
+        passing = nil
+        if !dyingLists.isEmpty {
+            for list in dyingLists { identifierLists.release(list) }
+            dyingLists.removeAll(keepingCapacity: true)
+        }
+        guard !dyingMessages.isEmpty else { return }
+        for message in dyingMessages { topics.forget(messages.free(message)) }
+        dyingMessages.removeAll(keepingCapacity: true)
+    }
+}
+
+/// What the broker knows of a topic, beside its name.
+struct TopicRecord {
+    /// Subscriptions whose filter is this very name.
+    var exact: [Subscriber] = []
+    /// Who gets a message on this topic; good while `generation` is the broker's.
+    var route: [RouteEntry] = []
+    /// 0 when the route must be rebuilt.
+    var generation: UInt32 = 0
+    var retained: RetainedMessage?
+}
+
+/// A subscription, seen from its topic.
+struct Subscriber {
+    var session: UInt32
+    var options: SubscriptionOptions
+}
+
+/// A topic's retained message.
+struct RetainedMessage {
+    var message: MessageHandle
+    var qos: QoS
+}

@@ -1,0 +1,20 @@
+package import Messaging
+
+/// What the broker wants done, in order. The engine drains it after each event and keeps its storage.
+package struct BrokerEffects {
+    package var list: [BrokerEffect] = []
+
+    package init() {}
+
+    mutating func answer(_ link: LinkID, _ answer: LinkAnswer) {
+        list.append(.answer(link, answer))
+    }
+}
+
+/// One thing the broker wants done.
+package enum BrokerEffect: Equatable {
+    /// Tell the link.
+    case answer(LinkID, LinkAnswer)
+    /// The session of this client is gone for good: a device's record may go too.
+    case sessionEnded(ClientID)
+}

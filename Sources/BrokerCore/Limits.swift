@@ -1,0 +1,34 @@
+internal import Messaging
+
+/// What the broker allows its sessions: the defaults of DESIGN §7.
+package struct BrokerLimits: Equatable, Sendable {
+    /// What a topic name or filter may be.
+    package var topicBytesMax = 1024
+    package var topicLevelsMax = 64
+    /// Sessions in all, connected or not.
+    package var sessionsMax = 110_000
+    package var subscriptionsPerSessionMax = 4_096
+    package var subscriptionsMax = 200_000
+    /// Messages sent and not yet acknowledged, for each session; a client's own Receive Maximum may be lower.
+    package var inflightMessagesMax: UInt16 = 20
+    /// A session's queue.
+    package var queuedMessagesMax = 1_000
+    package var queuedBytesMax = 1 << 20
+    /// The queue of a device.
+    package var deviceQueuedMessagesMax = 64
+    package var deviceQueuedBytesMax = 16 << 10
+    /// Properties and payloads of all messages that wait in queues or are in flight.
+    package var heldBytesMax = 64 << 20
+    package var retainedMessagesMax = 100_000
+    package var retainedBytesMax = 64 << 20
+    /// The longest that a session outlives its link, in seconds; `UInt32.max` for ever.
+    package var sessionExpiryMax: UInt32 = .max
+    /// Whether messages at QoS 0 wait for MQTT clients that are away (mosquitto's `queue_qos0_messages`).
+    package var queuesQoS0 = false
+    /// Whether retained messages are kept at all.
+    package var retainAvailable = true
+
+    package init() {}
+
+    var topicRules: TopicRules { TopicRules(bytesMax: topicBytesMax, levelsMax: topicLevelsMax) }
+}

@@ -1,0 +1,122 @@
+internal import Bytes
+internal import Clockwork
+internal import Messaging
+internal import DequeModule
+internal import OrderedCollections
+
+/// What a client or device has here: its subscriptions, its messages, its will. It may outlive its link
+/// (MQTT 5.0 §4.1, MQTT-SN 1.2 §6.3), and it is the same for both protocols (DESIGN §1).
+struct Session {
+    let clientID: ClientID
+    /// Who owns the client id; nil for anybody.
+    var userName: ByteString?
+    /// Seconds that the session outlives its link; `UInt32.max` for ever.
+    var expiryInterval: UInt32
+    var attachment: Attachment?
+    var will: Will?
+    /// A will that waits for its delay (MQTT 5.0 §3.1.3.2.2); the client is away.
+    var pendingWill: Will?
+
+    var subscriptions: OrderedDictionary<ByteString, SubscriptionOptions> = [:]
+
+    /// Deliveries not yet handed to a link, oldest first.
+    var queue: Deque<QueuedDelivery> = []
+    /// Properties and payloads of the queue, in bytes.
+    var queuedBytes = 0
+    /// Deliveries handed to the link and not yet acknowledged, in the order they were sent.
+    var inflight: Deque<InflightDelivery> = []
+    /// Retained messages that a subscription is still owed, in order.
+    var owedRetained: Deque<OwedRetained> = []
+    /// Messages at QoS 2 that the client published and has not released, in order of arrival.
+    var received: [ReceivedMessage] = []
+    /// The packet identifier given last.
+    var lastPacketIdentifier: UInt16 = 0
+    /// Whether this session's last link was a device's.
+    var isDevice = false
+    /// Whether the session stands in the line of those with work left for the next turn.
+    var isInLine = false
+
+    init(clientID: ClientID, userName: ByteString?, expiryInterval: UInt32) {
+        self.clientID = clientID
+        self.userName = userName
+        self.expiryInterval = expiryInterval
+    }
+
+    /// A packet identifier that is not in flight [MQTT-2.2.1-3]. There is always one: the window is smaller than
+    /// the number of identifiers.
+    mutating func nextPacketIdentifier() -> UInt16 {
+        repeat {
+            lastPacketIdentifier = lastPacketIdentifier == .max ? 1 : lastPacketIdentifier + 1
+        } while isUsed(lastPacketIdentifier)
+        return lastPacketIdentifier
+    }
+
+    private func isUsed(_ identifier: UInt16) -> Bool {
+        inflight.contains { $0.packetIdentifier == identifier }
+            || (queue.first?.packetIdentifier ?? 0) != 0 && queue.contains { $0.packetIdentifier == identifier }
+    }
+}
+
+/// A session's present link.
+struct Attachment {
+    let link: LinkID
+    let pace: SessionOffer.Pace
+    /// The most deliveries in flight at QoS 1 and 2.
+    let window: Int
+    /// The most messages at QoS 2 that the client may have open.
+    let receiveMaximum: Int
+    /// Whether deliveries may come.
+    var isOpen = true
+    /// One at a time: the delivery at QoS 0 that the link is busy with, and the identifier that names it.
+    var busyWith: BusyDelivery?
+    /// Whether the link waits to hear that nothing waits any more.
+    var awaitsDrained = false
+}
+
+/// A delivery at QoS 0 that a link of one at a time is busy with.
+struct BusyDelivery {
+    var message: MessageHandle
+    var identifiers: SubscriptionIdentifiers
+}
+
+/// One delivery that waits: 16 bytes.
+struct QueuedDelivery {
+    /// What is in the entry: a message, or the PUBREL of one that the client has received.
+    enum Phase: UInt8 { case message, release }
+
+    var message: MessageHandle
+    var identifiers: SubscriptionIdentifiers
+    /// Set when the message was in flight before: it goes out under the same one, as a duplicate [MQTT-4.4.0-1].
+    var packetIdentifier: UInt16
+    var qos: QoS
+    var retain: Bool
+    var phase: Phase
+}
+
+/// One delivery between PUBLISH and its last acknowledgement.
+struct InflightDelivery {
+    /// Can transition to: `publish` to `release` by PUBREC; both end with the last acknowledgement.
+    enum Phase: UInt8 { case publish, release }
+
+    /// Released, and not to be looked at, in phase `release`.
+    var message: MessageHandle
+    var identifiers: SubscriptionIdentifiers
+    var packetIdentifier: UInt16
+    var qos: QoS
+    var retain: Bool
+    var phase: Phase
+}
+
+/// A retained message that a subscription is owed; the topic is kept until it is paid.
+struct OwedRetained {
+    var topic: TopicID
+    var maximumQoS: QoS
+    var identifiers: SubscriptionIdentifiers
+}
+
+/// A message at QoS 2 between PUBLISH and PUBREL.
+struct ReceivedMessage {
+    var packetIdentifier: UInt16
+    var message: MessageHandle
+    var retain: Bool
+}

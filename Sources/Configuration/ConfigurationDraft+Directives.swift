@@ -1,0 +1,161 @@
+internal import Bytes
+
+/// The directives with a form or a meaning of their own.
+extension ConfigurationDraft {
+    /// `listener PORT [ADDRESS]`: opens a section, even with faults, so that what follows belongs to it.
+    mutating func openListener(_ statement: Statement) {
+        var opened = ListenerDraft()
+        opened.location = statement.location
+        opened.isUsed = true
+        bridge = nil
+        let words = withoutComment(statement)
+        if words.count > 2 {
+            report(
+                .error, at: statement.location,
+                "\"listener\" takes PORT [ADDRESS]; \(words[2].quoted) is too much")
+        }
+        if let word = words.first, let port = Self.number(word).flatMap({ UInt16(exactly: $0) }) {
+            opened.port = port
+        } else {
+            let word = words.first ?? ""
+            report(
+                .error, at: statement.location,
+                "\"listener\" takes a port from 0 to 65535 first, not \(word.quoted)")
+        }
+        opened.address = words.count > 1 ? words[1] : nil
+        listeners.append(opened)
+        current = listeners.count - 1
+    }
+
+    /// `protocol mqtt|mqttsn`.
+    mutating func setProtocol(_ statement: Statement) {
+        let usage = Directive.Reading.word(["mqtt", "mqttsn"]) { _, _ in }
+        guard let word = oneWord(statement, usage) else { return }
+        if let transport = ListenerDraft.Transport(rawValue: word) {
+            listener.transport = transport
+        } else if word == "websockets" {
+            report(
+                .error, at: statement.location,
+                "\"protocol websockets\" is not supported yet: remove the listener, or let it speak mqtt")
+        } else {
+            reportMismatch(statement, word, usage)
+        }
+    }
+
+    /// `predefined_topic ID NAME`: the name goes to the end of the line, blanks inside included.
+    mutating func addPredefinedTopic(_ statement: Statement) {
+        let digits = statement.value.prefix { $0 != 0x20 && $0 != 0x09 }
+        let name = Array(statement.value.dropFirst(digits.count).drop { $0 == 0x20 || $0 == 0x09 })
+        let word = String(decoding: digits, as: UTF8.self)
+        guard let number = Self.number(word), let id = UInt16(exactly: number), (1...65_534).contains(id) else {
+            report(
+                .error, at: statement.location,
+                "\"predefined_topic\" takes an id from 1 to 65534 first, not \(word.quoted)")
+            return
+        }
+        guard !name.isEmpty else {
+            report(.error, at: statement.location, "\"predefined_topic\" needs ID NAME; the name is missing")
+            return
+        }
+        if let fault = Self.fault(inPredefinedName: name) {
+            report(.error, at: statement.location, "\"predefined_topic\": \(fault)")
+            return
+        }
+        listener.devices.predefinedTopics.append(PredefinedTopic(id: id, name: ByteString(name)))
+        listener.predefinedTopicLines.append(statement.location)
+    }
+
+    /// Why a name cannot be predefined; lengths are checked when the limits are known.
+    private static func fault(inPredefinedName name: [UInt8]) -> String? {
+        if name.contains(UInt8(ascii: "#")) || name.contains(UInt8(ascii: "+")) {
+            return "the name has a wildcard, + or #, but an id stands for one topic"
+        }
+        let clientID = Array("%c".utf8)
+        for level in name.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: true)
+        where level.count > 2 && level.indices.dropLast().contains(where: { level[$0...].starts(with: clientID) }) {
+            return "%c must be the whole of a level, as in plant/%c/temperature"
+        }
+        return nil
+    }
+
+    /// `persistent_client_expiration 14d`, with mosquitto's months of 30 days and years of 365.
+    mutating func setSessionExpiry(_ statement: Statement) {
+        let hours = ["h": 1, "d": 24, "w": 24 * 7, "m": 24 * 30, "y": 24 * 365]
+        let text = statement.text
+        guard let unit = text.last.flatMap({ hours[String($0)] }), let count = Self.number(String(text.dropLast())),
+            (1...1_000_000).contains(count)
+        else {
+            report(
+                .error, at: statement.location,
+                "\"persistent_client_expiration\" takes a number and one of h, d, w, m, y, such as 14d, not "
+                    + text.quoted)
+            return
+        }
+        configuration.broker.sessionExpiryMax = .seconds(count * unit * 3600)
+    }
+
+    /// `log_dest`: what this version does not have is named, and stderr stands in for it.
+    mutating func addLogDestination(_ statement: Statement) {
+        if !hasLogDestinations { configuration.logging.destinations = [] }
+        hasLogDestinations = true
+        let word = statement.words.first ?? ""
+        if let destination = LogSettings.Destination(rawValue: word) {
+            if !configuration.logging.destinations.contains(destination) {
+                configuration.logging.destinations.append(destination)
+            }
+            return
+        }
+        switch word {
+        case "none":
+            configuration.logging.destinations = []
+        case "file", "syslog", "topic", "dlt":
+            hasMissingLogDestination = true
+            report(
+                .warning, at: statement.location,
+                "\"log_dest \(word)\" is not supported yet: lines go to stderr where no other destination is named; "
+                    + "under systemd `journalctl` has them")
+        default:
+            let usage = Directive.Reading.word(["stderr", "stdout", "none"]) { _, _ in }
+            reportMismatch(statement, word, usage)
+        }
+    }
+
+    /// `log_type`: the first one replaces the default, each further one adds to it.
+    mutating func addLogType(_ statement: Statement) {
+        if !hasLogTypes { configuration.logging.types = [] }
+        hasLogTypes = true
+        let usage = Directive.Reading.word(LogTypes.names.map { $0.name } + ["none"]) { _, _ in }
+        guard let word = oneWord(statement, usage) else { return }
+        if word == "none" {
+            configuration.logging.types = []
+        } else if let named = LogTypes.names.first(where: { $0.name == word }) {
+            configuration.logging.types.formUnion(named.types)
+        } else {
+            reportMismatch(statement, word, usage)
+        }
+    }
+
+    /// `user`: kept for the executable, which refuses to be root where this names somebody else.
+    mutating func setUser(_ statement: Statement) {
+        configuration.user = statement.text
+        guard statement.text != "root" else { return }
+        report(
+            .warning, at: statement.location,
+            "\"user\" is not supported yet: the process stays who it is; start it as \(statement.text.quoted)")
+    }
+
+    /// `durability`: this version can promise one of the three.
+    mutating func setDurability(_ statement: Statement) {
+        let usage = Directive.Reading.word(Durability.allCases.map { $0.rawValue }) { _, _ in }
+        guard let word = oneWord(statement, usage) else { return }
+        guard let asked = Durability(rawValue: word) else {
+            reportMismatch(statement, word, usage)
+            return
+        }
+        guard asked != .none else { return }
+        report(
+            .warning, at: statement.location,
+            "\"durability \(word)\" is not supported yet: this version keeps everything in memory, an "
+                + "acknowledgement does not survive the process, and `durability none` is what holds")
+    }
+}

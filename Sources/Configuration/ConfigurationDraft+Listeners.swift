@@ -1,0 +1,212 @@
+internal import Bytes
+
+/// What the end of the file decides about listeners: addresses, who may come, and what does not fit together.
+extension ConfigurationDraft {
+    /// The listeners that open, with a complaint about each that cannot.
+    mutating func finishListeners(mainFile: String) -> [ListenerConfiguration] {
+        let used = listeners.filter { $0.isUsed }
+        if used.isEmpty { return [listenerWithoutFile(mainFile: mainFile)] }
+        let finished = used.compactMap { finish($0) }
+        reportCollisions(finished)
+        if !used.contains(where: { $0.transport == .mqttsn }) { noteNoDevices(mainFile) }
+        return finished
+    }
+
+    /// What opens where the file names no listener: MQTT for this machine, as mosquitto does.
+    private mutating func listenerWithoutFile(mainFile: String) -> ListenerConfiguration {
+        report(
+            .note, at: SourceLocation(file: mainFile, line: 0),
+            "no listener: MQTT is open to this machine only, on port 1883 of 127.0.0.1 and ::1")
+        noteNoDevices(mainFile)
+        let security = sharedSecurity
+        var settings = MQTTListenerSettings()
+        settings.allowsEmptyClientID = security.allowsEmptyClientID ?? settings.allowsEmptyClientID
+        settings.autoIDPrefix = security.autoIDPrefix ?? settings.autoIDPrefix
+        let allowsAnonymous = security.allowsAnonymous ?? true
+        if !allowsAnonymous { warnNobody(at: SourceLocation(file: mainFile, line: 0)) }
+        return ListenerConfiguration(allowsAnonymous: allowsAnonymous, kind: .mqtt(settings))
+    }
+
+    private mutating func noteNoDevices(_ mainFile: String) {
+        report(
+            .note, at: SourceLocation(file: mainFile, line: 0),
+            "no listener for devices: add `listener 1883 127.0.0.1` and below it `protocol mqttsn`")
+    }
+
+    private mutating func warnNobody(at location: SourceLocation) {
+        report(
+            .warning, at: location,
+            "every client is refused: allow_anonymous is false, and this version has no users yet")
+    }
+
+    private mutating func finish(_ draft: ListenerDraft) -> ListenerConfiguration? {
+        let location = draft.location ?? SourceLocation(file: "", line: 0)
+        let security = security(of: draft)
+        let asked = draft.allowsAnonymous ?? security.allowsAnonymous
+        reportForeignDirectives(draft)
+        guard let addresses = addresses(of: draft, asked: asked, at: location) else { return nil }
+        let isLocal = addresses.allSatisfy { $0.isLoopback }
+        if !isLocal, asked != true, !security.namesAuthentication {
+            report(
+                .error, at: location,
+                "listener \(draft.port) can be reached from other machines, and nothing says who may come: write "
+                    + "`allow_anonymous true` to let everybody in, or listen on 127.0.0.1 (users come with a later "
+                    + "version)")
+        }
+        if isLocal, asked == false { warnNobody(at: location) }
+        return ListenerConfiguration(
+            port: draft.port, addresses: addresses, toleratesMissingFamily: addresses.count > 1,
+            allowsAnonymous: asked ?? isLocal, kind: kind(of: draft, security), origin: location)
+    }
+
+    private mutating func kind(of draft: ListenerDraft, _ security: SecurityDraft) -> ListenerConfiguration.Kind {
+        switch draft.transport {
+        case .mqtt:
+            var settings = draft.mqtt
+            settings.allowsEmptyClientID = security.allowsEmptyClientID ?? settings.allowsEmptyClientID
+            if !draft.hasOwnIDPrefix { settings.autoIDPrefix = security.autoIDPrefix ?? settings.autoIDPrefix }
+            return .mqtt(settings)
+        case .mqttsn:
+            var settings = draft.devices
+            checkPredefinedTopics(draft)
+            settings.predefinedTopics.sort { $0.id < $1.id }
+            return .mqttsn(settings)
+        }
+    }
+
+    /// Directives of the one protocol in a section of the other.
+    private mutating func reportForeignDirectives(_ draft: ListenerDraft) {
+        switch draft.transport {
+        case .mqtt:
+            for statement in draft.devicesOnly {
+                report(
+                    .error, at: statement.location,
+                    "\"\(statement.name)\" belongs to a listener for devices: below `listener` write "
+                        + "`protocol mqttsn`")
+            }
+        case .mqttsn:
+            for statement in draft.mqttOnly {
+                report(
+                    .error, at: statement.location,
+                    "\"\(statement.name)\" belongs to a listener with `protocol mqtt`; it means nothing for devices")
+            }
+        }
+    }
+}
+
+extension ConfigurationDraft {
+    /// What a section binds: the address it names, or this machine only, or, where everybody may come, every
+    /// address of the machine. Nil, with a complaint, where that cannot be told.
+    private mutating func addresses(
+        of draft: ListenerDraft, asked: Bool?, at location: SourceLocation
+    ) -> [IPAddress]? {
+        guard let text = draft.address else {
+            let candidates = ofFamily(draft.family, asked == true ? IPAddress.any : IPAddress.loopback)
+            noteChoice(candidates, asked: asked, port: draft.port, at: location)
+            return candidates
+        }
+        if text == "localhost" { return ofFamily(draft.family, IPAddress.loopback) }
+        guard let address = IPAddress(text) else {
+            report(.error, at: location, Self.refusal(ofAddress: text, port: draft.port))
+            return nil
+        }
+        if let family = draft.family, address.isV6 != (family == .v6) {
+            report(.error, at: location, "socket_domain does not fit the address \(address)")
+            return nil
+        }
+        return [address]
+    }
+
+    private static func refusal(ofAddress text: String, port: UInt16) -> String {
+        if text.hasPrefix("/") || port == 0 && text.contains("/") {
+            return "Unix sockets are not supported yet: write `listener 1883 127.0.0.1`"
+        }
+        return "\(text.quoted) is no numeric address: write it as 192.168.1.7 or fd00::7, without a host name"
+    }
+
+    private func ofFamily(_ family: ListenerDraft.Family?, _ pair: [IPAddress]) -> [IPAddress] {
+        guard let family else { return pair }
+        return pair.filter { $0.isV6 == (family == .v6) }
+    }
+
+    private mutating func noteChoice(
+        _ addresses: [IPAddress], asked: Bool?, port: UInt16, at location: SourceLocation
+    ) {
+        let list = addresses.map { $0.description }.joined(separator: " and ")
+        if asked == true {
+            report(
+                .note, at: location,
+                "listener \(port) names no address and lets everybody in: it is open on every address of this "
+                    + "machine, \(list)")
+        } else {
+            report(
+                .note, at: location,
+                "listener \(port) names no address: it is open to this machine only, on \(list)")
+        }
+    }
+
+    /// Two listeners that cannot both be bound. Port 0 is another port each time; TCP and UDP have ports of their
+    /// own.
+    private mutating func reportCollisions(_ finished: [ListenerConfiguration]) {
+        for (index, later) in finished.enumerated() where later.port != 0 {
+            guard let location = later.origin else { continue }
+            let earlier = finished[..<index].first { earlier in
+                earlier.port == later.port && earlier.isForDevices == later.isForDevices
+                    && earlier.addresses.contains { one in later.addresses.contains { one.collides(with: $0) } }
+            }
+            guard let earlier, let place = earlier.origin else { continue }
+            let transport = later.isForDevices ? "UDP" : "TCP"
+            report(
+                .error, at: location,
+                "\(transport) port \(later.port) is taken already by the listener of \(place)")
+        }
+    }
+
+    /// Ids that stand for two topics, topics with two ids, and names beyond the limits.
+    private mutating func checkPredefinedTopics(_ draft: ListenerDraft) {
+        let limits = configuration.limits
+        var linesByID: [UInt16: SourceLocation] = [:]
+        var linesByName: [ByteString: SourceLocation] = [:]
+        for (topic, line) in zip(draft.devices.predefinedTopics, draft.predefinedTopicLines) {
+            if let first = linesByID.updateValue(line, forKey: topic.id) {
+                report(.error, at: line, "the predefined id \(topic.id) is taken already, in line \(first.line)")
+            }
+            if let first = linesByName.updateValue(line, forKey: topic.name) {
+                report(.error, at: line, "the predefined topic has an id already, in line \(first.line)")
+            }
+            if topic.name.count > limits.topicBytesMax {
+                report(.error, at: line, "the name is longer than max_topic_bytes, \(limits.topicBytesMax)")
+            }
+            if topic.name.levelCount > limits.topicLevelsMax {
+                report(.error, at: line, "the name has more levels than max_topic_levels, \(limits.topicLevelsMax)")
+            }
+        }
+        if draft.predefinedTopicLines.count > limits.predefinedTopicsMax {
+            report(
+                .error, at: draft.predefinedTopicLines[limits.predefinedTopicsMax],
+                "more predefined topics than max_predefined_topics, \(limits.predefinedTopicsMax)")
+        }
+    }
+}
+
+extension ListenerConfiguration {
+    /// Whether it speaks MQTT-SN over UDP.
+    package var isForDevices: Bool {
+        switch kind {
+        case .mqtt: false
+        case .mqttsn: true
+        }
+    }
+}
+
+extension IPAddress {
+    /// Whether two sockets cannot have the two addresses on one port: equal ones, or one that stands for all.
+    fileprivate func collides(with other: IPAddress) -> Bool {
+        isV6 == other.isV6 && (self == other || isAny || other.isAny)
+    }
+}
+
+extension ByteString {
+    /// One more than there are slashes.
+    fileprivate var levelCount: Int { bytes.count { $0 == UInt8(ascii: "/") } + 1 }
+}

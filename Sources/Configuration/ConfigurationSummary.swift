@@ -1,0 +1,57 @@
+extension GatewayConfiguration {
+    /// What is in force, for `dormouse check -v` and the start of a log: a line for each listener, the durability,
+    /// and each limit by its directive.
+    package var summary: [String] {
+        listeners.map { $0.summary } + ["durability \(durability.rawValue)"] + limits.summary
+    }
+}
+
+extension ListenerConfiguration {
+    /// `listener 1883 127.0.0.1 ::1 mqttsn, gateway 1, 2 predefined topics, anonymous`.
+    package var summary: String {
+        let place = addresses.map { $0.description }.joined(separator: " ")
+        let clients = allowsAnonymous ? "anonymous clients allowed" : "anonymous clients refused"
+        switch kind {
+        case .mqtt(let settings):
+            let most = settings.connectionsMax.map { ", \($0) connections at most" } ?? ""
+            let qos = settings.qosMax < 2 ? ", QoS \(settings.qosMax) at most" : ""
+            return "listener \(port) \(place) mqtt, \(clients)\(most)\(qos)"
+        case .mqttsn(let settings):
+            let topics = settings.predefinedTopics.count
+            let manner = settings.isStrict ? ", strict" : ""
+            return "listener \(port) \(place) mqttsn, \(clients), gateway \(settings.gatewayID), "
+                + "\(topics) predefined \(topics == 1 ? "topic" : "topics")\(manner)"
+        }
+    }
+}
+
+extension ConfiguredLimits {
+    /// Each limit as the directive that sets it.
+    package var summary: [String] {
+        let values: [(String, Int)] = [
+            ("max_packet_size", packetBytesMax),
+            ("message_size_limit", payloadBytesMax ?? 0),
+            ("preauth_packet_size", packetBeforeConnectBytesMax),
+            ("connect_timeout", Int(connectTimeout.components.seconds)),
+            ("max_topic_bytes", topicBytesMax),
+            ("max_topic_levels", topicLevelsMax),
+            ("max_client_id_bytes", clientIDBytesMax),
+            ("max_device_id_bytes", deviceIDBytesMax),
+            ("max_subscriptions_per_client", subscriptionsPerClientMax),
+            ("max_subscriptions", subscriptionsMax),
+            ("max_inflight_messages", Int(inflightMessagesMax)),
+            ("max_clients", clientsMax),
+            ("max_devices", devicesMax),
+            ("max_queued_messages", queuedMessagesMax),
+            ("max_queued_bytes", queuedBytesMax),
+            ("max_queued_total_bytes", queuedTotalBytesMax),
+            ("max_retained_messages", retainedMessagesMax),
+            ("max_retained_bytes", retainedBytesMax),
+            ("write_buffer_bytes", writeBufferBytesMax),
+            ("topic_ids_per_device", topicIDsPerDeviceMax),
+            ("max_predefined_topics", predefinedTopicsMax),
+            ("max_stranger_replies", strangerRepliesPerSecondMax),
+        ]
+        return values.map { "\($0.0) \($0.1)" }
+    }
+}

@@ -1,0 +1,107 @@
+extension DirectiveTable {
+    private static let noUsers =
+        "users and passwords come with a later version; until then keep the listener on 127.0.0.1"
+    private static let noTLS =
+        "TLS comes with a later version; until then keep the listener on 127.0.0.1 behind a TLS proxy or a tunnel"
+    private static let noPlugins =
+        "the gateway loads no plugins; password_file and acl_file will come in a later version"
+    private static let inMemory = "this version keeps everything in memory"
+    private static let noWebSockets = "WebSocket comes with a later version"
+
+    /// What would make the gateway safer than it is: without it the gateway must not start, for it would be open
+    /// where the operator believes it closed.
+    static let laterSecurityRows: [Directive] = [
+        .later(.error, "password_file", in: .security, noUsers),
+        .later(.error, "acl_file", in: .security, "access rules come with a later version; " + noUsers),
+        .later(.error, "psk_file", in: .security, noTLS),
+        .later(.error, "psk_hint", in: .listener, noTLS),
+        .later(.error, "cafile", in: .listener, noTLS),
+        .later(.error, "capath", in: .listener, noTLS),
+        .later(.error, "certfile", in: .listener, noTLS),
+        .later(.error, "keyfile", in: .listener, noTLS),
+        .later(.error, "crlfile", in: .listener, noTLS),
+        .later(.error, "ciphers", in: .listener, noTLS),
+        .later(.error, "ciphers_tls1.3", in: .listener, noTLS),
+        .later(.error, "dhparamfile", in: .listener, noTLS),
+        .later(.error, "tls_version", in: .listener, noTLS),
+        .later(.error, "require_certificate", in: .listener, unless: "false", noTLS),
+        .later(.error, "disable_client_cert_date_checks", in: .listener, unless: "false", noTLS),
+        .later(.error, "use_identity_as_username", in: .listener, unless: "false", noTLS),
+        .later(.error, "use_subject_as_username", in: .listener, unless: "false", noTLS),
+        .later(.error, "use_username_as_clientid", in: .listener, unless: "false", noUsers),
+        .never(.error, "tls_engine", in: .listener, "OpenSSL has given engines up; " + noTLS),
+        .never(.error, "tls_engine_kpass_sha1", in: .listener, "OpenSSL has given engines up; " + noTLS),
+        .never(.error, "tls_keyform", in: .listener, unless: "pem", "keys are PEM files; " + noTLS),
+        .later(.error, "mount_point", in: .listener, "without it clients would share topics that you keep apart"),
+        .later(.error, "client_id_prefix", in: .listener, "without it clients would share names that you keep apart"),
+        .later(.error, "bind_interface", in: .listener, "name the interface's address: listener PORT ADDRESS"),
+        .later(.error, "accept_protocol_versions", in: .listener, "versions 3.1, 3.1.1 and 5.0 are all accepted"),
+        .later(.error, "enable_proxy_protocol", in: .listener, "connect to the listener directly"),
+        .later(.error, "proxy_protocol_v2_require_tls", in: .listener, unless: "false", "connect directly"),
+        .later(.error, "rebind", in: .deviceListener, "leave it out: the rules of this version are fixed"),
+        .never(.error, "clientid_prefixes", "mosquitto has given it up too; acl_file will come in a later version"),
+        .never(.error, "auth_plugin", in: .security, noPlugins),
+        .never(.error, "auth_plugin_deny_special_chars", in: .security, unless: "true", noPlugins),
+        .never(.error, "auth_opt_*", in: .security, noPlugins),
+        .never(.error, "plugin", in: .security, noPlugins),
+        .never(.error, "global_plugin", in: .security, noPlugins),
+        .never(.error, "plugin_load", in: .security, noPlugins),
+        .never(.error, "plugin_use", in: .security, noPlugins),
+        .never(.error, "plugin_opt_*", in: .security, noPlugins),
+    ]
+
+    /// What the gateway can run without, with the operator told what holds instead.
+    static let laterRows: [Directive] = [
+        .later(.warning, "persistence", unless: "false", inMemory + ": all of it is lost when the process ends"),
+        .later(.warning, "retained_persistence", unless: "false", inMemory + ", retained messages too"),
+        .later(.warning, "persistence_location", inMemory + "; the directory is not used"),
+        .later(.warning, "persistence_file", inMemory + "; the file is not used"),
+        .later(.warning, "autosave_interval", inMemory + "; nothing is saved"),
+        .later(.warning, "autosave_on_changes", unless: "false", inMemory + "; nothing is saved"),
+        .later(.warning, "log_facility", "there is no syslog yet; lines go to where log_dest says"),
+        .later(.warning, "log_timestamp_format", "times are written in their one fixed form"),
+        .later(.warning, "max_inflight_bytes", unless: "0", "max_inflight_messages alone bounds what is in flight"),
+        .later(.warning, "memory_limit", unless: "0", "the limits of this file bound each thing that grows"),
+        .later(.warning, "retain_expiry_interval", "retained messages stay until they are replaced or expire"),
+        .later(
+            .warning, "check_retain_source", unless: "true", "there are no access rules yet that it could check"),
+        .later(.warning, "http_dir", in: .listener, noWebSockets + "; no files are served"),
+        .later(.warning, "http_api", in: .listener, "there is no HTTP interface yet"),
+        .later(.warning, "websockets_origin", in: .listener, noWebSockets),
+        .never(.warning, "websockets_headers_size", noWebSockets + " and has limits of its own"),
+        .never(.warning, "websockets_log_level", noWebSockets + "; use log_type websockets"),
+        .never(.warning, "packet_buffer_size", "buffers grow as they need; write_buffer_bytes bounds them"),
+        .never(.warning, "max_topic_alias_broker", unless: "0", "clients are sent full topic names"),
+        .never(.warning, "enable_control_api", unless: "false", "there are no $CONTROL topics"),
+        .never(.warning, "global_max_clients", "write max_clients"),
+        .never(.warning, "global_max_connections", "write max_clients"),
+        .never(
+            .warning, "allow_duplicate_messages", unless: "true", "mosquitto has given it up too; leave it out"),
+        .never(
+            .warning, "upgrade_outgoing_qos", unless: "false",
+            "MQTT forbids it: a message arrives at the lower of the publisher's and the subscriber's QoS"),
+    ]
+
+    private static let noBridge = "bridges come with a later version"
+
+    /// The directives of a `connection` section. The section itself is the error; what stands in it only needs to
+    /// be named.
+    static let bridgeRows: [Directive] =
+        [
+            .later(
+                .error, "connection",
+                noBridge + "; remove the section, or let mosquitto bridge to this gateway's listener")
+        ]
+        + [
+            "address", "addresses", "bridge_alpn", "bridge_attempt_unsubscribe", "bridge_bind_address",
+            "bridge_cafile", "bridge_capath", "bridge_certfile", "bridge_ciphers", "bridge_ciphers_tls1.3",
+            "bridge_identity", "bridge_insecure", "bridge_keyfile", "bridge_max_packet_size",
+            "bridge_max_topic_alias", "bridge_outgoing_retain", "bridge_protocol_version", "bridge_psk",
+            "bridge_receive_maximum", "bridge_reload_type", "bridge_require_ocsp", "bridge_session_expiry_interval",
+            "bridge_tcp_keepalive", "bridge_tcp_user_timeout", "bridge_tls_use_os_certs", "bridge_tls_version",
+            "cleansession", "clientid", "idle_timeout", "keepalive_interval", "local_cleansession",
+            "local_clientid", "local_password", "local_username", "notification_topic", "notifications",
+            "notifications_local_only", "password", "remote_clientid", "remote_password", "remote_username",
+            "restart_timeout", "round_robin", "start_type", "threshold", "topic", "try_private", "username",
+        ].map { .later(.warning, $0, in: .bridge, noBridge) }
+}

@@ -1,0 +1,52 @@
+/// All that `gateway.conf` says, checked and complete: what is not in the file has its default here.
+///
+/// A plain value: the executable hands its parts to the cores and the transports, and nothing reads the file
+/// again. DESIGN §9.
+package struct GatewayConfiguration: Equatable, Sendable {
+    /// What is listened on, in the order of the file.
+    package var listeners: [ListenerConfiguration] = []
+    /// Everything that a peer can make grow, and how far: DESIGN §7.
+    package var limits = ConfiguredLimits()
+    /// How sessions and messages are treated, whichever listener they came by.
+    package var broker = BrokerSettings()
+    /// What is logged and where to.
+    package var logging = LogSettings()
+    /// What an acknowledgement promises: DESIGN §5.
+    package var durability = Durability.none
+    /// Where the executable writes its process id; nil writes none.
+    package var pidFile: String?
+    /// The system user that the operator wants the process to be. This version does not change its user: the
+    /// executable refuses to run as root when another user is named here.
+    package var user: String?
+
+    package init() {}
+}
+
+/// How the broker treats sessions and messages: the directives that hold for all listeners.
+package struct BrokerSettings: Equatable, Sendable {
+    /// The longest keep-alive a client may ask for, in seconds; 0 also allows clients without any
+    /// (`max_keepalive`). MQTT 5 clients are told the value [MQTT-3.2.2-21], older ones refused.
+    package var keepAliveSecondsMax: UInt16 = 65_535
+    /// Whether messages can be retained (`retain_available`).
+    package var isRetainAvailable = true
+    /// How long a session may stay without its client (`persistent_client_expiration`); nil: forever.
+    package var sessionExpiryMax: Duration?
+    /// Whether QoS 0 messages are queued for offline sessions too (`queue_qos0_messages`).
+    package var queuesQoS0 = false
+    /// How often `$SYS` is published (`sys_interval`); nil: never.
+    package var sysInterval: Duration? = .seconds(10)
+    /// Whether small packets leave without Nagle's delay (`set_tcp_nodelay`).
+    package var isTCPNoDelay = false
+
+    package init() {}
+}
+
+/// What stands on disk when an acknowledgement leaves: DESIGN §5.
+package enum Durability: String, CaseIterable, Sendable {
+    /// Synced to disk before the acknowledgement.
+    case disk
+    /// Written before the acknowledgement, synced at least each second.
+    case process
+    /// Everything is in memory and is lost when the process ends.
+    case none
+}

@@ -1,0 +1,93 @@
+package import Bytes
+
+/// One `listener` section: a transport, its addresses, and what holds for the clients that come by it.
+package struct ListenerConfiguration: Equatable, Sendable {
+    /// What is spoken on the listener, with the settings that only this protocol has (`protocol`).
+    package enum Kind: Equatable, Sendable {
+        /// MQTT 3.1, 3.1.1 and 5.0 over TCP (`protocol mqtt`).
+        case mqtt(MQTTListenerSettings)
+        /// MQTT-SN 1.2 over UDP (`protocol mqttsn`).
+        case mqttsn(SNListenerSettings)
+    }
+
+    /// The TCP or UDP port; 0 lets the system choose a free one.
+    package var port: UInt16
+    /// The addresses to bind: one that the file names, or a pair of IPv4 and IPv6.
+    package var addresses: [IPAddress]
+    /// Whether the pair was chosen here and not by the operator, so that a machine without one of the two families
+    /// still has a working listener. At least one address must be bound.
+    package var toleratesMissingFamily: Bool
+    /// Whether clients may come without a user name (`allow_anonymous`). Where the file is silent a listener on
+    /// loopback allows them; one that can be reached from elsewhere needs the operator's word.
+    package var allowsAnonymous: Bool
+    /// The protocol and what only it has.
+    package var kind: Kind
+    /// Where the section begins, for messages about it; nil where the file has no `listener` at all.
+    package var origin: SourceLocation?
+
+    package init(
+        port: UInt16 = 1883, addresses: [IPAddress] = IPAddress.loopback, toleratesMissingFamily: Bool = true,
+        allowsAnonymous: Bool = true, kind: Kind, origin: SourceLocation? = nil
+    ) {
+        self.port = port
+        self.addresses = addresses
+        self.toleratesMissingFamily = toleratesMissingFamily
+        self.allowsAnonymous = allowsAnonymous
+        self.kind = kind
+        self.origin = origin
+    }
+}
+
+/// What an MQTT listener has beyond its address.
+package struct MQTTListenerSettings: Equatable, Sendable {
+    /// Connections at one time (`max_connections`); nil: as many as `max_clients` allows.
+    package var connectionsMax: Int?
+    /// The highest QoS that clients may publish with (`max_qos`): 0, 1 or 2.
+    package var qosMax: UInt8 = 2
+    /// Topic aliases that a client may use toward us (`max_topic_alias`), MQTT 5.0 §3.2.2.3.8.
+    package var topicAliasMax: UInt16 = 16
+    /// Whether a client may leave its id to us (`allow_zero_length_clientid`) [MQTT-3.1.3-6].
+    package var allowsEmptyClientID = true
+    /// What ids of our making begin with (`auto_id_prefix`).
+    package var autoIDPrefix: ByteString = "auto-"
+
+    package init() {}
+}
+
+/// What an MQTT-SN listener has beyond its address. The names are those of MQTT-SN 1.2.
+package struct SNListenerSettings: Equatable, Sendable {
+    /// The GwId that this listener answers SEARCHGW with (`gateway_id`), MQTT-SN 1.2 §5.3.9.
+    package var gatewayID: UInt8 = 1
+    /// Topics known to both sides without registration, ascending by id (`predefined_topic`), MQTT-SN 1.2 §6.7.
+    package var predefinedTopics: [PredefinedTopic] = []
+    /// T_retry: how long an answer is waited for (`retry_interval`), MQTT-SN 1.2 §7.2.
+    package var retryInterval = Duration.seconds(10)
+    /// N_retry: how often a message is sent again before the device is lost (`retry_count`), MQTT-SN 1.2 §7.2.
+    package var retryCount = 4
+    /// Messages kept for a sleeping device (`sleep_queue_messages`), DESIGN §7.
+    package var sleepQueueMessagesMax = 64
+    /// Bytes kept for a sleeping device (`sleep_queue_bytes`), DESIGN §7.
+    package var sleepQueueBytesMax = 16_384
+    /// Whether the letter of the specification holds where `docs/SPEC-DECISIONS.md` names a lenient way too
+    /// (`strict`).
+    package var isStrict = false
+    /// Whether PUBLISH at QoS -1 is taken from addresses that are no device's (`allow_anonymous_publish`) [D-33].
+    package var allowsAnonymousPublish = false
+    /// Whether PUBLISH at QoS -1 may carry the topic name in its data (`allow_inline_names`) [D-32].
+    package var allowsInlineNames = false
+
+    package init() {}
+}
+
+/// One `predefined_topic ID NAME`: MQTT-SN 1.2 §6.7.
+package struct PredefinedTopic: Equatable, Sendable {
+    /// 1 to 65,534.
+    package var id: UInt16
+    /// A topic name; `%c` as a whole level stands for the client id of the device.
+    package var name: ByteString
+
+    package init(id: UInt16, name: ByteString) {
+        self.id = id
+        self.name = name
+    }
+}

@@ -1,0 +1,51 @@
+internal import Bytes
+
+/// A `listener` section while the file is read: what was said so far, before the end of the file decides what it
+/// means.
+struct ListenerDraft {
+    enum Transport: String {
+        case mqtt, mqttsn
+    }
+
+    enum Family {
+        case v4, v6
+    }
+
+    /// Where the section begins, or where the default listener is first spoken of.
+    var location: SourceLocation?
+    var port: UInt16 = 1883
+    /// The address as it is written; nil where the operator names none.
+    var address: String?
+    var transport = Transport.mqtt
+    var family: Family?
+    /// `listener_allow_anonymous`, which goes before `allow_anonymous`.
+    var allowsAnonymous: Bool?
+    /// `listener_auto_id_prefix` was given, which goes before `auto_id_prefix`.
+    var hasOwnIDPrefix = false
+    /// Whether anything was said that makes the default listener one that opens.
+    var isUsed = false
+    /// What was said under `per_listener_settings true`.
+    var security = SecurityDraft()
+    var mqtt = MQTTListenerSettings()
+    var devices = SNListenerSettings()
+    /// Where each predefined topic was given, in the order of the file.
+    var predefinedTopicLines: [SourceLocation] = []
+    /// The directives that only one transport has, with their places.
+    var mqttOnly: [Statement] = []
+    var devicesOnly: [Statement] = []
+
+    /// A directive speaks of this listener, so that the default one opens too.
+    mutating func noteUse(_ statement: Statement) {
+        isUsed = true
+        location = location ?? statement.location
+    }
+}
+
+/// The settings that `per_listener_settings` makes a listener's own.
+struct SecurityDraft {
+    var allowsAnonymous: Bool?
+    var allowsEmptyClientID: Bool?
+    var autoIDPrefix: ByteString?
+    /// Whether the operator named something that checks who comes, though this version cannot do it.
+    var namesAuthentication = false
+}

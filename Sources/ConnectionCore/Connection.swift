@@ -1,0 +1,65 @@
+internal import Bytes
+internal import Clockwork
+internal import Messaging
+internal import MQTTWire
+
+/// One MQTT connection, from the socket's opening to its end.
+struct Connection {
+    /// Where the connection stands.
+    ///
+    /// ```
+    /// opened --CONNECT--> attaching --attached--> connected --DISCONNECT, fault, timeout--> closing
+    ///    \------------------- fault, timeout, refusal -------------------------------------^
+    /// ```
+    /// From every state the slot becomes free when the socket ends.
+    enum State {
+        /// No socket uses the slot. Can transition to: `opened`.
+        case free
+        /// Waits for CONNECT [MQTT-3.1.0-1]. Can transition to: `attaching`, `closing`, `free`.
+        case opened
+        /// The broker has been asked for the session. Can transition to: `connected`, `closing`, `free`.
+        case attaching(Offer)
+        /// CONNACK is sent. Can transition to: `closing`, `free`.
+        case connected
+        /// Nothing more is read; the socket closes when the output is flushed. Can transition to: `free`.
+        case closing
+    }
+
+    /// What CONNECT said and CONNACK needs to answer.
+    struct Offer {
+        var requestedExpiry: UInt32
+        var requestedKeepAlive: UInt16
+        var cleanStart: Bool
+    }
+
+    var state: State = .free
+    var listener: UInt16 = 0
+    var version: ProtocolVersion = .v3_1_1
+    var clientID = ClientID()
+    /// One and a half times the keep-alive; zero for none.
+    var silenceMax: Duration = .zero
+    var lastHeard = Instant(nanoseconds: 0)
+    /// Whether the session was to end with the connection: then DISCONNECT cannot give it a life (§3.14.2.2.2).
+    var sessionEndsHere = false
+    /// The longest packet the client takes [MQTT-3.1.2-24].
+    var packetBytesMax = Int.max
+    /// Topics by alias, as the client set them (§3.3.2.3.4); empty until the first one.
+    var aliases: [ByteString?] = []
+
+    /// The beginning of a packet whose end has not been read yet.
+    var partial = OutputBuffer()
+    /// Whether `partial` held the packet before, which is now dealt with.
+    var partialIsSpent = false
+    /// Bytes for the socket.
+    var output = OutputBuffer()
+    /// Whether the slot stands in the list of those with output.
+    var isDirty = false
+    /// Whether the broker was told to rest.
+    var isBlocked = false
+
+    mutating func freeMemory() {
+        partial.deallocate()
+        output.deallocate()
+        aliases = []
+    }
+}

@@ -1,0 +1,37 @@
+package import Messaging
+package import MQTTWire
+
+/// What the connections want done beside the bytes they wrote, in order.
+package enum ConnectionEffect {
+    /// Ask the broker.
+    case request(LinkID, LinkRequest)
+    /// Tell the operator.
+    case log(slot: Int, ConnectionLog)
+}
+
+/// What is worth a line in the log about a connection.
+package enum ConnectionLog: Equatable {
+    case connected(ClientID, ProtocolVersion, cleanStart: Bool, keepAlive: UInt16)
+    case refused(ClientID, ReasonCode)
+    case ended(ClientID?, ConnectionEnd)
+}
+
+/// Why a connection ended.
+package enum ConnectionEnd: Equatable, Sendable {
+    /// The client said DISCONNECT.
+    case disconnected
+    /// The socket closed or broke.
+    case lost
+    /// The client broke a rule of the standard.
+    case violated(ReasonCode)
+    /// CONNECT did not arrive in time.
+    case connectTimedOut
+    /// Nothing arrived for one and a half times the keep-alive [MQTT-3.1.2-22].
+    case keepAliveTimedOut
+    /// CONNECT was refused.
+    case refused(ReasonCode)
+    /// The broker ended it.
+    case closed(CloseReason)
+    /// The client does not read what it is sent.
+    case readsTooSlowly
+}

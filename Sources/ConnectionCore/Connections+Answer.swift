@@ -1,0 +1,148 @@
+internal import Bytes
+package import Clockwork
+package import Messaging
+internal import MQTTWire
+
+extension Connections {
+    /// Writes what the broker answers. A delivery goes through `deliver`.
+    package mutating func answer(
+        _ slot: Int, _ answer: LinkAnswer, now: Now, into effects: inout [ConnectionEffect]
+    ) {
+        switch connections[slot].state {
+        case .attaching, .connected: break
+        case .free, .opened, .closing: return
+        }
+        switch answer {
+        case .attached(let attachment): attached(slot, attachment, now: now, into: &effects)
+        case .refused(let refusal): refuse(slot, ReasonCode(refusal), into: &effects)
+        case .close(let reason): closed(slot, reason, into: &effects)
+        case .acknowledge(let acknowledgement): acknowledge(acknowledgement, slot, into: &effects)
+        case .subscribed(let identifier, let outcomes): subscribed(identifier, outcomes, slot)
+        case .unsubscribed(let identifier, let outcomes): unsubscribed(identifier, outcomes, slot)
+        case .deliver, .resolved, .drained: break
+        }
+        endIfOutputRunsOver(slot, into: &effects)
+    }
+
+    /// Writes a PUBLISH, copied from the last one where it is the same but for the packet identifier.
+    package mutating func deliver(
+        _ slot: Int, _ delivery: Delivery, _ message: MessageView, identifiers: [UInt32],
+        into effects: inout [ConnectionEffect]
+    ) {
+        guard case .connected = connections[slot].state else { return }
+        encoded.prepare(delivery, message, identifiers: identifiers, version: connections[slot].version)
+        guard encoded.byteCount <= connections[slot].packetBytesMax else {
+            // A packet too long for this client is not sent, and counts as delivered [MQTT-3.1.2-25].
+            counters.deliveriesTooLong += 1
+            effects.append(
+                .request(.connection(slot), .abandon(packetIdentifier: delivery.packetIdentifier)))
+            return
+        }
+        encoded.append(to: &connections[slot].output, packetIdentifier: delivery.packetIdentifier)
+        counters.packetsSent += 1
+        counters.bytesSent += UInt64(encoded.byteCount)
+        markDirty(slot)
+        guard connections[slot].output.count > limits.outputBytesMax, !connections[slot].isBlocked else { return }
+        connections[slot].isBlocked = true
+        effects.append(.request(.connection(slot), .window(isOpen: false)))
+    }
+
+    private mutating func acknowledge(
+        _ acknowledgement: Acknowledgement, _ slot: Int, into effects: inout [ConnectionEffect]
+    ) {
+        // At QoS 0 MQTT has no word for a refusal.
+        guard acknowledgement.packetIdentifier != 0 else { return }
+        if acknowledgement.outcome == .receiveMaximumExceeded {
+            return fail(
+                slot, .receiveMaximumExceeded, .violated(.receiveMaximumExceeded), into: &effects)  // §3.3.4
+        }
+        let isV5 = connections[slot].version == .v5
+        if !isV5, acknowledgement.kind == .pubrec, acknowledgement.outcome == .quotaExceeded {
+            // 3.x cannot say no. Not to acknowledge keeps the message with the client, which tries again later.
+            return fail(slot, .quotaExceeded, .closed(.quotaExceeded), into: &effects)
+        }
+        let type: PacketType
+        switch acknowledgement.kind {
+        case .puback: type = .puback
+        case .pubrec: type = .pubrec
+        case .pubrel: type = .pubrel
+        case .pubcomp: type = .pubcomp
+        }
+        let code = isV5 ? ReasonCode(acknowledgement.outcome) : .success
+        let identifier = acknowledgement.packetIdentifier
+        let packet = AckPacket(packetIdentifier: identifier, reasonCode: code)
+        let version = connections[slot].version
+        write(slot) { packet.encode(type, version: version, into: &$0) }
+    }
+
+    private mutating func subscribed(_ identifier: UInt16, _ outcomes: [SubscriptionOutcome], _ slot: Int) {
+        let codes = outcomes.map { outcome -> UInt8 in
+            switch outcome {
+            case .granted(let qos, _): qos.rawValue
+            case .refused(let refusal): connections[slot].version == .v5 ? ReasonCode(refusal).rawValue : 0x80
+            }
+        }
+        sendCodes(codes, slot) { .suback(SubackPacket(packetIdentifier: identifier, reasonCodes: $0)) }
+    }
+
+    private mutating func unsubscribed(_ identifier: UInt16, _ outcomes: [UnsubscriptionOutcome], _ slot: Int) {
+        let codes = outcomes.map { outcome -> UInt8 in
+            switch outcome {
+            case .removed: ReasonCode.success.rawValue
+            case .noSubscriptionExisted: ReasonCode.noSubscriptionExisted.rawValue
+            case .refused(let refusal): ReasonCode(refusal).rawValue
+            }
+        }
+        sendCodes(codes, slot) { .unsuback(UnsubackPacket(packetIdentifier: identifier, reasonCodes: $0)) }
+    }
+
+    private mutating func sendCodes(_ codes: [UInt8], _ slot: Int, _ packet: (ReasonCodes) -> MQTTPacket) {
+        ByteString(codes).withView { send(packet(ReasonCodes(raw: $0)), to: slot) }
+    }
+
+    /// The broker ends the link, which is already detached: MQTT 5 clients hear why (§4.13).
+    private mutating func closed(_ slot: Int, _ reason: CloseReason, into effects: inout [ConnectionEffect]) {
+        sayDisconnect(slot, ReasonCode(reason))
+        effects.append(.log(slot: slot, .ended(connections[slot].clientID, .closed(reason))))
+        stop(slot)
+    }
+}
+
+extension ReasonCode {
+    init(_ refusal: Refusal) {
+        switch refusal {
+        case .clientIdentifierNotValid: self = .clientIdentifierNotValid
+        case .topicFilterInvalid: self = .topicFilterInvalid
+        case .topicNameInvalid: self = .topicNameInvalid
+        case .notAuthorized: self = .notAuthorized
+        case .quotaExceeded: self = .quotaExceeded
+        case .sharedSubscriptionsNotSupported: self = .sharedSubscriptionsNotSupported
+        case .serverUnavailable: self = .serverUnavailable
+        }
+    }
+
+    init(_ reason: CloseReason) {
+        switch reason {
+        case .sessionTakenOver: self = .sessionTakenOver
+        case .serverShuttingDown: self = .serverShuttingDown
+        case .administrativeAction: self = .administrativeAction
+        case .protocolError: self = .protocolError
+        case .quotaExceeded: self = .quotaExceeded
+        case .receiveMaximumExceeded: self = .receiveMaximumExceeded
+        }
+    }
+
+    init(_ outcome: PublishOutcome) {
+        switch outcome {
+        case .success: self = .success
+        case .noMatchingSubscribers: self = .noMatchingSubscribers
+        case .unspecifiedError: self = .unspecifiedError
+        case .notAuthorized: self = .notAuthorized
+        case .topicNameInvalid: self = .topicNameInvalid
+        case .packetIdentifierInUse: self = .packetIdentifierInUse
+        case .packetIdentifierNotFound: self = .packetIdentifierNotFound
+        case .quotaExceeded: self = .quotaExceeded
+        case .receiveMaximumExceeded: self = .receiveMaximumExceeded
+        }
+    }
+}

@@ -1,0 +1,95 @@
+internal import Bytes
+internal import Clockwork
+internal import Messaging
+internal import MQTTWire
+
+extension Connections {
+    /// The client sent what cannot be read, or must not be sent: it hears the reason where its version has words for
+    /// it, and the connection ends (MQTT 5.0 §4.13, 3.1.1 §4.8).
+    mutating func reject(_ slot: Int, _ violation: Violation, into effects: inout [ConnectionEffect]) {
+        let code = ReasonCode(violation)
+        if case .opened = connections[slot].state {
+            counters.violations += 1
+            answerBadConnect(slot, violation, code)
+            effects.append(.log(slot: slot, .ended(nil, .violated(code))))
+            return stop(slot)
+        }
+        fail(slot, code, .violated(code), into: &effects)
+    }
+
+    /// Before CONNECT was understood only a wrong protocol level has an answer that any client can read
+    /// [MQTT-3.1.2-2]; anything else is met with silence.
+    private mutating func answerBadConnect(_ slot: Int, _ violation: Violation, _ code: ReasonCode) {
+        guard violation == .undecodable(.unsupportedProtocolVersion) else { return }
+        connections[slot].version = .v3_1_1
+        send(.connack(ConnackPacket(sessionPresent: false, reasonCode: code)), to: slot)
+    }
+
+    /// Ends a connection that has a session: DISCONNECT with the reason, and the will goes out [MQTT-3.1.2-8].
+    mutating func fail(
+        _ slot: Int, _ code: ReasonCode, _ end: ConnectionEnd, into effects: inout [ConnectionEffect]
+    ) {
+        switch end {
+        case .violated: counters.violations += 1
+        case .keepAliveTimedOut: counters.keepAliveTimeouts += 1
+        case .readsTooSlowly: counters.readsTooSlowly += 1
+        case .disconnected, .lost, .connectTimedOut, .refused, .closed: break
+        }
+        sayDisconnect(slot, code)
+        close(slot, end, into: &effects)
+    }
+
+    /// Ends a connection without a word.
+    mutating func close(_ slot: Int, _ end: ConnectionEnd, into effects: inout [ConnectionEffect]) {
+        var clientID: ClientID?
+        switch connections[slot].state {
+        case .free, .closing: return
+        case .opened:
+            if end == .connectTimedOut { counters.connectTimeouts += 1 }
+        case .attaching, .connected:
+            clientID = connections[slot].clientID
+            effects.append(.request(.connection(slot), .detach(Farewell(publishesWill: true))))
+        }
+        effects.append(.log(slot: slot, .ended(clientID, end)))
+        stop(slot)
+    }
+
+    /// Nothing more is read or sent but what waits; then the socket closes.
+    mutating func stop(_ slot: Int) {
+        connections[slot].state = .closing
+        timers.cancel(slot)
+        closing.append(slot)
+    }
+
+    /// DISCONNECT from the server: MQTT 5 only (§3.14).
+    mutating func sayDisconnect(_ slot: Int, _ code: ReasonCode) {
+        guard case .connected = connections[slot].state, connections[slot].version == .v5 else { return }
+        send(.disconnect(DisconnectPacket(reasonCode: code)), to: slot)
+    }
+
+    /// A client that asks but does not read would make its output grow for ever.
+    mutating func endIfOutputRunsOver(_ slot: Int, into effects: inout [ConnectionEffect]) {
+        guard connections[slot].output.count > 2 * limits.outputBytesMax + 2 * limits.packetBytesMax else { return }
+        close(slot, .readsTooSlowly, into: &effects)
+        counters.readsTooSlowly += 1
+    }
+
+    mutating func send(_ packet: MQTTPacket, to slot: Int) {
+        let version = connections[slot].version
+        write(slot) { packet.encode(version: version, into: &$0) }
+    }
+
+    mutating func write(_ slot: Int, _ body: (inout OutputBuffer) -> Void) {
+        let before = connections[slot].output.count
+        body(&connections[slot].output)
+        counters.packetsSent += 1
+        counters.bytesSent += UInt64(connections[slot].output.count - before)
+        markDirty(slot)
+    }
+
+    mutating func markDirty(_ slot: Int) {
+        guard !connections[slot].isDirty else { return }
+        connections[slot].isDirty = true
+        dirty.append(slot)
+    }
+}

@@ -1,0 +1,174 @@
+package import Bytes
+package import Clockwork
+package import Messaging
+internal import MQTTWire
+
+/// The MQTT connections: bytes in, requests to the broker out; answers of the broker in, bytes out.
+///
+/// What `GatewayCore` is for devices, this is for MQTT clients: protocol versions, CONNECT first, keep-alive, limits,
+/// aliases, reason codes. Sessions and messages are the broker's. The bytes of each connection wait in its output
+/// until the adapter has written them; `dirty` lists who has some, `closing` whose socket is to be closed after them.
+package struct Connections {
+    package let limits: ConnectionLimits
+    package internal(set) var counters = ConnectionCounters()
+
+    /// Connections that have output since the list was last taken.
+    var dirty: [Int] = []
+    /// Connections to be closed once their output is flushed; the adapter then calls `ended`.
+    var closing: [Int] = []
+
+    var connections: [Connection] = []
+    private var freeSlots: [Int] = []
+    /// Open connections of each listener.
+    private var openByListener: [Int] = []
+    var timers = TimerWheel()
+    /// The PUBLISH encoded last, for the next receiver of the same message.
+    var encoded = EncodedPublish()
+    /// The name behind a topic alias, while its PUBLISH is handled.
+    var scratchTopic = OutputBuffer()
+    /// Where property sections are built.
+    var scratch = OutputBuffer()
+
+    package init(limits: ConnectionLimits = ConnectionLimits()) {
+        self.limits = limits
+    }
+
+    /// Connections open now.
+    package var count: Int { connections.count - freeSlots.count }
+
+    /// A socket has opened. Nil when there are too many: the adapter closes it.
+    package mutating func open(listener: UInt16, now: Now) -> Int? {
+        let rules = Int(listener) < limits.listeners.count ? limits.listeners[Int(listener)] : .init()
+        while openByListener.count <= Int(listener) { openByListener.append(0) }
+        guard count < limits.connectionsMax, openByListener[Int(listener)] < rules.connectionsMax else {
+            counters.refusedAtLimit += 1
+            return nil
+        }
+        openByListener[Int(listener)] += 1
+        let slot = freeSlots.popLast() ?? connections.count
+        if slot == connections.count { connections.append(Connection()) }
+        connections[slot] = Connection()
+        connections[slot].state = .opened
+        connections[slot].listener = listener
+        connections[slot].lastHeard = now.instant
+        timers.schedule(slot, at: now.instant + limits.connectTimeout)
+        counters.opened += 1
+        return slot
+    }
+
+    /// The socket is gone: the slot is free from here on.
+    package mutating func ended(_ slot: Int, into effects: inout [ConnectionEffect]) {
+        switch connections[slot].state {
+        case .free: return
+        case .opened: effects.append(.log(slot: slot, .ended(nil, .lost)))
+        case .attaching, .connected:
+            effects.append(.request(.connection(slot), .detach(Farewell(publishesWill: true))))
+            effects.append(.log(slot: slot, .ended(connections[slot].clientID, .lost)))
+        case .closing: break
+        }
+        timers.cancel(slot)
+        openByListener[Int(connections[slot].listener)] -= 1
+        connections[slot].freeMemory()
+        connections[slot] = Connection()
+        freeSlots.append(slot)
+    }
+
+    /// When `advance(to:)` is due.
+    package var nextDeadline: Deadline? { timers.nextDeadline }
+
+    /// Ends what was silent too long.
+    package mutating func advance(to now: Now, into effects: inout [ConnectionEffect]) {
+        while let slot = timers.expire(to: now.instant) {
+            switch connections[slot].state {
+            case .free, .closing: break
+            case .opened, .attaching:
+                close(slot, .connectTimedOut, into: &effects)
+            case .connected:
+                // Deadlines are moved only when they come: a packet does not touch the timer.
+                let due = connections[slot].lastHeard + connections[slot].silenceMax
+                if due > now.instant {
+                    timers.schedule(slot, at: due)
+                } else {
+                    fail(slot, .keepAliveTimeout, .keepAliveTimedOut, into: &effects)
+                }
+            }
+        }
+    }
+
+    /// What waits for the socket; valid until the connection is next spoken of.
+    package func output(of slot: Int) -> ByteView {
+        connections[slot].output.pending
+    }
+
+    /// The adapter has written `count` bytes.
+    package mutating func wrote(_ count: Int, of slot: Int, into effects: inout [ConnectionEffect]) {
+        connections[slot].output.consume(count)
+        guard connections[slot].isBlocked, connections[slot].output.count <= limits.outputBytesMax / 2 else { return }
+        connections[slot].isBlocked = false
+        guard case .connected = connections[slot].state else { return }
+        effects.append(.request(.connection(slot), .window(isOpen: true)))
+    }
+
+    /// The connections with new output; the list starts anew.
+    package mutating func takeDirty(into list: inout [Int]) {
+        swap(&dirty, &list)
+        dirty.removeAll(keepingCapacity: true)
+        for slot in list { connections[slot].isDirty = false }
+    }
+
+    /// The connections to be closed; the list starts anew.
+    package mutating func takeClosing() -> [Int] {
+        guard !closing.isEmpty else { return [] }
+        defer { closing = [] }
+        // One that was lost meanwhile has ended already.
+        return closing.filter { slot in
+            if case .closing = connections[slot].state { true } else { false }
+        }
+    }
+
+    /// The client behind a connection, once CONNECT was read.
+    package func clientID(of slot: Int) -> ClientID? {
+        switch connections[slot].state {
+        case .free, .opened: nil
+        case .attaching, .connected, .closing: connections[slot].clientID
+        }
+    }
+
+    /// What holds on the listener that accepted a connection.
+    func rules(of slot: Int) -> ConnectionLimits.Listener {
+        let listener = Int(connections[slot].listener)
+        return listener < limits.listeners.count ? limits.listeners[listener] : ConnectionLimits.Listener()
+    }
+
+    /// The listener that accepted a connection.
+    package func listener(of slot: Int) -> UInt16 { connections[slot].listener }
+
+    /// Gives all memory back that is held by hand. The table is not to be used afterwards.
+    package mutating func tearDown() {
+        for slot in connections.indices { connections[slot].freeMemory() }
+        scratch.deallocate()
+        scratchTopic.deallocate()
+        encoded.freeMemory()
+    }
+}
+
+/// What the connections have counted since they began.
+package struct ConnectionCounters: Equatable, Sendable {
+    package var opened: UInt64 = 0
+    /// Sockets turned away because there were too many.
+    package var refusedAtLimit: UInt64 = 0
+    package var packetsReceived: UInt64 = 0
+    package var packetsSent: UInt64 = 0
+    package var bytesReceived: UInt64 = 0
+    package var bytesSent: UInt64 = 0
+    /// Connections ended because the client broke a rule.
+    package var violations: UInt64 = 0
+    package var connectRefused: UInt64 = 0
+    package var keepAliveTimeouts: UInt64 = 0
+    package var connectTimeouts: UInt64 = 0
+    /// Deliveries longer than the client's Maximum Packet Size [MQTT-3.1.2-25].
+    package var deliveriesTooLong: UInt64 = 0
+    package var readsTooSlowly: UInt64 = 0
+
+    package init() {}
+}

@@ -1,0 +1,66 @@
+internal import Bytes
+internal import Messaging
+internal import MQTTWire
+
+/// The PUBLISH encoded last. A message that goes to many clients is encoded once for each way it is said (version,
+/// QoS, flags, identifiers); for every other receiver its bytes are copied and the packet identifier is patched
+/// (DESIGN §3).
+struct EncodedPublish {
+    /// All that makes two encodings differ, but for the packet identifier.
+    private struct Key: Equatable {
+        var serial: UInt64
+        var expiry: UInt32?
+        var identifiers: SubscriptionIdentifiers
+        var qos: QoS
+        var isDuplicate: Bool
+        var retain: Bool
+        var version: ProtocolVersion
+    }
+
+    private var key: Key?
+    private var bytes = OutputBuffer()
+    private var identifierOffset = 0
+
+    /// The length of the packet prepared.
+    var byteCount: Int { bytes.count }
+
+    /// Encodes the delivery unless it was just encoded.
+    mutating func prepare(
+        _ delivery: Delivery, _ message: MessageView, identifiers: [UInt32], version: ProtocolVersion
+    ) {
+        let key = Key(
+            serial: message.serial, expiry: message.messageExpiryInterval, identifiers: delivery.identifiers,
+            qos: delivery.qos, isDuplicate: delivery.isDuplicate, retain: delivery.retain, version: version)
+        // A list of identifiers has a number that is used again: it is encoded each time.
+        if self.key == key, delivery.identifiers.listIndex == nil { return }
+        self.key = key
+        bytes.truncate(to: 0)
+        identifiers.withUnsafeBufferPointer { identifiers in
+            PublishPacket.encode(
+                topic: message.topicName, packetIdentifier: max(delivery.packetIdentifier, 1), qos: delivery.qos,
+                dup: delivery.isDuplicate, retain: delivery.retain, forwarded: message.properties,
+                messageExpiryInterval: message.messageExpiryInterval, subscriptionIdentifiers: identifiers,
+                topicAlias: nil, payload: message.payload, version: version, into: &bytes)
+        }
+        identifierOffset = Self.offsetOfIdentifier(bytes.pending, topicBytes: message.topicName.count)
+    }
+
+    /// Appends the packet under its own identifier.
+    func append(to output: inout OutputBuffer, packetIdentifier: UInt16) {
+        let start = output.count
+        output.append(bytes.pending)
+        if packetIdentifier != 0 { output.patch(packetIdentifier, at: start + identifierOffset) }
+    }
+
+    mutating func freeMemory() {
+        bytes.deallocate()
+        key = nil
+    }
+
+    /// Behind the fixed header (a type byte and one to four of length) and the topic (§3.3.2).
+    private static func offsetOfIdentifier(_ packet: ByteView, topicBytes: Int) -> Int {
+        var offset = 1
+        while packet[offset] & 0x80 != 0 { offset += 1 }
+        return offset + 1 + 2 + topicBytes
+    }
+}

@@ -1,0 +1,50 @@
+internal import Bytes
+package import Messaging
+
+/// What MQTT connections may do: the defaults of DESIGN §7.
+package struct ConnectionLimits: Equatable, Sendable {
+    /// Connections in all.
+    package var connectionsMax = 10_000
+    /// Bytes of a packet before CONNECT is accepted.
+    package var packetBeforeConnectBytesMax = 16 << 10
+    /// Bytes of any packet, up to 268,435,455.
+    package var packetBytesMax = 256 << 10
+    /// Bytes of an application message; `Int.max` for whatever fits a packet (mosquitto's `message_size_limit`).
+    package var payloadBytesMax = Int.max
+    /// How long CONNECT may take to arrive.
+    package var connectTimeout: Duration = .seconds(5)
+    package var clientIDBytesMax = 256
+    /// Bytes of output that wait for a client before deliveries rest.
+    package var outputBytesMax = 256 << 10
+    /// Seconds of keep-alive that a client may ask for, 0 for any (mosquitto's `max_keepalive`).
+    package var keepAliveMax: UInt16 = 0
+    /// Receive Maximum towards us, as announced to MQTT 5 clients.
+    package var receiveMaximum: UInt16 = 20
+    /// Messages at QoS 2 that a client of MQTT 3, which cannot be told, may have open.
+    package var openMessagesMax: UInt16 = 1_000
+    /// Whether retained messages are kept: said in CONNACK.
+    package var retainAvailable = true
+    /// Seconds that the sessions of MQTT 3 clients with CleanSession 0 stay; `UInt32.max` for ever.
+    package var persistentSessionExpiry: UInt32 = .max
+
+    /// What differs between listeners, by their number; one that is not listed has the defaults.
+    package var listeners: [Listener] = []
+
+    package init() {}
+
+    /// What holds for the clients of one listener.
+    package struct Listener: Equatable, Sendable {
+        /// Connections at one time.
+        package var connectionsMax = Int.max
+        /// The highest QoS that is served, announced as Maximum QoS (MQTT 5.0 §3.2.2.3.4).
+        package var qosMax = QoS.exactlyOnce
+        /// Topic aliases that a client may use (MQTT 5.0 §3.2.2.3.8).
+        package var topicAliasMax: UInt16 = 16
+        /// Whether a client may come without an id (mosquitto's `allow_zero_length_clientid`).
+        package var allowsEmptyClientID = true
+        /// What ids that the broker chooses begin with.
+        package var assignedClientIDPrefix: ClientID = "auto-"
+
+        package init() {}
+    }
+}

@@ -1,0 +1,41 @@
+internal import MQTTWire
+
+/// What a client did that ends its connection (MQTT 5.0 §4.13, 3.1.1 §4.8).
+enum Violation: Error, Equatable {
+    /// The bytes are no packet, or one that says what it must not.
+    case undecodable(MQTTDecodeError)
+    /// Another packet than CONNECT came first [MQTT-3.1.0-1].
+    case connectExpected
+    /// A packet that is well formed and has no place here.
+    case protocolError
+    /// A topic alias of 0, or above the maximum [MQTT-3.3.2-8].
+    case topicAliasInvalid
+    /// A message longer than the operator allows.
+    case payloadTooLarge
+    /// A QoS above what CONNACK announced [MQTT-3.2.2-11].
+    case qosNotSupported
+    /// RETAIN where CONNACK said there is none [MQTT-3.2.2-14].
+    case retainNotSupported
+}
+
+extension ReasonCode {
+    init(_ violation: Violation) {
+        switch violation {
+        case .undecodable(let error): self = ReasonCode(error)
+        case .connectExpected, .protocolError: self = .protocolError
+        case .topicAliasInvalid: self = .topicAliasInvalid
+        case .payloadTooLarge: self = .packetTooLarge
+        case .qosNotSupported: self = .qosNotSupported
+        case .retainNotSupported: self = .retainNotSupported
+        }
+    }
+}
+
+/// Runs a step of the codec; its error is the connection's.
+func decoding<Value>(_ step: () throws(MQTTDecodeError) -> Value) throws(Violation) -> Value {
+    do {
+        return try step()
+    } catch {
+        throw .undecodable(error)
+    }
+}

@@ -1,0 +1,123 @@
+internal import BrokerCore
+internal import Bytes
+internal import Clockwork
+internal import ConnectionCore
+internal import GatewayCore
+internal import MQTTSNWire
+internal import Messaging
+
+extension Engine {
+    /// Lets everything happen that follows from what has happened: answers go to their links, what the links then
+    /// ask goes to the broker, one request after the other, until nothing is left.
+    ///
+    /// The broker's answers are handed on before it is asked again: a passing message lives no longer.
+    mutating func settle(_ now: Now) {
+        while true {
+            deliverAnswers(now)
+            takeConnectionEffects()
+            guard firstPending < pending.count else { break }
+            let request = pending[firstPending]
+            firstPending += 1
+            switch request {
+            case .link(let link, let request):
+                broker.handle(request, from: link, now: now, into: &brokerEffects)
+            case .anonymous(let publish):
+                broker.publish(publish, isOwn: false, now: now, into: &brokerEffects)
+            }
+        }
+        pending.removeAll(keepingCapacity: true)
+        firstPending = 0
+    }
+
+    private mutating func deliverAnswers(_ now: Now) {
+        guard !brokerEffects.list.isEmpty else { return }
+        for index in brokerEffects.list.indices {
+            switch brokerEffects.list[index] {
+            case .answer(let link, .deliver(let delivery)): deliver(delivery, to: link, now: now)
+            case .answer(let link, let answer):
+                if link.isDevice {
+                    gateway.handle(.answered(slot: link.slot, answer, nil), now: now, into: &gatewayEffects)
+                    takeGatewayEffects(now)
+                } else {
+                    connections.answer(link.slot, answer, now: now, into: &connectionEffects)
+                }
+            case .sessionEnded: break
+            }
+        }
+        brokerEffects.list.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func deliver(_ delivery: Delivery, to link: LinkID, now: Now) {
+        guard let message = broker.message(delivery.message, now: now) else { return }
+        if link.isDevice {
+            let answer = LinkAnswer.deliver(delivery)
+            gateway.handle(.answered(slot: link.slot, answer, message), now: now, into: &gatewayEffects)
+            return takeGatewayEffects(now)
+        }
+        var identifiers: [UInt32] = []
+        if let list = delivery.identifiers.listIndex {
+            identifiers = broker.identifiers(at: list)
+        } else if delivery.identifiers != .none {
+            identifiers = [delivery.identifiers.raw]
+        }
+        connections.deliver(link.slot, delivery, message, identifiers: identifiers, into: &connectionEffects)
+    }
+
+    private mutating func takeConnectionEffects() {
+        guard !connectionEffects.isEmpty else { return }
+        for effect in connectionEffects {
+            switch effect {
+            case .request(let link, let request): pending.append(.link(link, request))
+            case .log(let slot, let log): logs.append(.connection(slot, log))
+            }
+        }
+        connectionEffects.removeAll(keepingCapacity: true)
+    }
+
+    /// Writes the gateway's datagrams at once, since their bytes may be the gateway's until it is called again, and
+    /// lines its requests up.
+    mutating func takeGatewayEffects(_ now: Now) {
+        guard !gatewayEffects.isEmpty else { return }
+        for index in gatewayEffects.indices {
+            switch gatewayEffects[index] {
+            case .send(let packet, let path): send(packet, to: path)
+            case .sendPublish(let header, let handle, let path):
+                guard let message = broker.message(handle, now: now) else { continue }
+                send(.publish(SNPublish(header, data: message.payload)), to: path)
+            case .sendRegister(let topicID, let msgID, let handle, let path):
+                guard let message = broker.message(handle, now: now) else { continue }
+                send(.register(topicID: topicID, msgID: msgID, topicName: message.topicName), to: path)
+            case .request(let link, let request): pending.append(.link(link, request))
+            case .anonymousPublish(let publish, _): pending.append(.anonymous(publish))
+            case .log(let log): logs.append(.device(log))
+            }
+        }
+        gatewayEffects.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func send(_ packet: SNPacket, to path: DatagramPath) {
+        guard let count = outbox.append(packet, to: path) else {
+            datagramCounters.tooLong += 1
+            return
+        }
+        datagramCounters.sent += 1
+        datagramCounters.bytesSent += UInt64(count)
+    }
+
+    mutating func handleDatagram(_ bytes: ByteView, from path: DatagramPath, now: Now) {
+        do throws(SNDecodeError) {
+            gateway.handle(.received(try SNPacket.decode(bytes), from: path), now: now, into: &gatewayEffects)
+        } catch {
+            gateway.handle(.undecodable(from: path), now: now, into: &gatewayEffects)
+        }
+        takeGatewayEffects(now)
+    }
+}
+
+extension SNPublish {
+    init(_ header: Gateway.PublishHeader, data: ByteView) {
+        self.init(
+            dup: header.dup, qos: SNQoS(header.qos), retain: header.retain, topicIDType: header.topicIDType,
+            topicID: header.topicID, msgID: header.msgID, data: data)
+    }
+}

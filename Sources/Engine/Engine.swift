@@ -1,0 +1,184 @@
+package import BrokerCore
+package import Bytes
+package import Clockwork
+package import ConnectionCore
+package import GatewayCore
+package import Messaging
+
+/// The cores joined: MQTT connections and MQTT-SN devices as links of one broker.
+///
+/// Bytes and datagrams go in with the time, each connection's output and a list of datagrams come out. No socket, no
+/// clock, no thread: an adapter drives it with real ones, the simulation with made-up ones, and both get the same.
+/// After each call all consequences have happened; what is left to the adapter is to write and to close.
+package struct Engine {
+    package let settings: EngineSettings
+
+    package internal(set) var broker: Broker
+    package internal(set) var connections: Connections
+    package internal(set) var gateway: Gateway
+
+    /// Datagrams to be sent since the outbox was last cleared.
+    package internal(set) var outbox = DatagramOutbox()
+    /// What is worth a line in the log, since it was last taken.
+    package internal(set) var logs: [EngineLog] = []
+
+    var brokerEffects = BrokerEffects()
+    var connectionEffects: [ConnectionEffect] = []
+    var gatewayEffects: [Gateway.Effect] = []
+    /// Requests to the broker that wait for the answers to the one before, from `firstPending` on.
+    var pending: [PendingRequest] = []
+    var firstPending = 0
+
+    var statistics: Statistics
+    package internal(set) var datagramCounters = DatagramCounters()
+
+    package init(settings: EngineSettings, seed: UInt64, now: Now) {
+        self.settings = settings
+        var generator = SeededGenerator(seed: seed)
+        broker = Broker(limits: settings.broker, seed: generator.next())
+        connections = Connections(limits: settings.connections)
+        gateway = Gateway(configuration: settings.gateway, seed: generator.next())
+        statistics = Statistics(startedAt: now, interval: settings.sysInterval)
+    }
+
+    // MARK: TCP
+
+    /// A socket has opened. Nil when there are too many connections: close it.
+    package mutating func connectionOpened(listener: UInt16, now: Now) -> Int? {
+        connections.open(listener: listener, now: now)
+    }
+
+    /// Bytes of a connection, in order.
+    package mutating func bytesReceived(_ bytes: ByteView, on connection: Int, now: Now) {
+        var input = bytes
+        while let request = connections.next(connection, &input, now: now, into: &connectionEffects) {
+            broker.handle(request, from: .connection(connection), now: now, into: &brokerEffects)
+            settle(now)
+        }
+        settle(now)
+    }
+
+    /// The socket is gone; the connection's number is free from here on.
+    package mutating func connectionEnded(_ connection: Int, now: Now) {
+        connections.ended(connection, into: &connectionEffects)
+        settle(now)
+    }
+
+    /// The adapter has written so much of a connection's output.
+    package mutating func wrote(_ count: Int, on connection: Int, now: Now) {
+        connections.wrote(count, of: connection, into: &connectionEffects)
+        settle(now)
+    }
+
+    /// What a connection has for its socket; valid until the engine is next spoken to.
+    package func output(of connection: Int) -> ByteView {
+        connections.output(of: connection)
+    }
+
+    /// The connections with new output; the list starts anew.
+    package mutating func takeDirty(into list: inout [Int]) {
+        connections.takeDirty(into: &list)
+    }
+
+    /// The connections to be closed once their output is written; `connectionEnded` follows for each.
+    package mutating func takeClosing() -> [Int] {
+        connections.takeClosing()
+    }
+
+    /// What there is to log since the last time.
+    package mutating func takeLogs() -> [EngineLog] {
+        defer { logs = [] }
+        return logs
+    }
+
+    // MARK: UDP
+
+    /// Forgets the datagrams that were sent.
+    package mutating func clearOutbox() {
+        outbox.clear()
+    }
+
+    /// One datagram.
+    package mutating func datagramReceived(_ bytes: ByteView, from path: DatagramPath, now: Now) {
+        datagramCounters.received += 1
+        datagramCounters.bytesReceived += UInt64(bytes.count)
+        handleDatagram(bytes, from: path, now: now)
+        settle(now)
+    }
+
+    // MARK: Time
+
+    /// When to call `advance(to:)` at the latest; nil when only input can change anything.
+    package var nextDeadline: Deadline? {
+        let deadlines = [
+            broker.nextDeadline, connections.nextDeadline, gateway.nextDeadline, statistics.nextDeadline,
+        ]
+        return deadlines.compactMap { $0 }.min()
+    }
+
+    /// Does what is due.
+    package mutating func advance(to now: Now) {
+        connections.advance(to: now, into: &connectionEffects)
+        settle(now)
+        gateway.advance(to: now, into: &gatewayEffects)
+        takeGatewayEffects(now)
+        settle(now)
+        broker.advance(to: now, into: &brokerEffects)
+        settle(now)
+        publishStatistics(now)
+    }
+
+    /// Ends every link: MQTT 5 clients hear 0x8B, devices DISCONNECT. The adapter then flushes and closes.
+    package mutating func shutDown(now: Now) {
+        broker.shutDown(now: now, into: &brokerEffects)
+        settle(now)
+        gateway.handle(.shutDown, now: now, into: &gatewayEffects)
+        takeGatewayEffects(now)
+        settle(now)
+    }
+
+    /// Gives all memory back that is held by hand. The engine is not to be used afterwards.
+    package mutating func tearDown() {
+        broker.tearDown()
+        connections.tearDown()
+        outbox.tearDown()
+    }
+}
+
+/// A request that waits for its turn with the broker.
+enum PendingRequest {
+    case link(LinkID, LinkRequest)
+    case anonymous(IncomingPublish)
+}
+
+/// What the engine tells the operator.
+package enum EngineLog: Equatable {
+    /// Of the connection with this number.
+    case connection(Int, ConnectionLog)
+    case device(GatewayLog)
+}
+
+/// All settings of the cores, in one place.
+package struct EngineSettings {
+    package var broker = BrokerLimits()
+    package var connections = ConnectionLimits()
+    package var gateway = Gateway.Configuration()
+    /// How often `$SYS` is published; nil for never.
+    package var sysInterval: Duration? = .seconds(10)
+    /// What `$SYS/broker/version` says.
+    package var version: ByteString = "dormouse"
+
+    package init() {}
+}
+
+/// Datagrams counted since the engine began.
+package struct DatagramCounters: Equatable, Sendable {
+    package var received: UInt64 = 0
+    package var sent: UInt64 = 0
+    package var bytesReceived: UInt64 = 0
+    package var bytesSent: UInt64 = 0
+    /// Messages that do not fit a datagram.
+    package var tooLong: UInt64 = 0
+
+    package init() {}
+}

@@ -1,0 +1,44 @@
+package import ConnectionCore
+package import GatewayCore
+package import Messaging
+package import Reactor
+
+/// A listener to open: what is spoken there, and on which addresses.
+package struct ListenerPlan: Sendable {
+    /// What is spoken on a listener.
+    package enum Kind: Sendable {
+        /// MQTT over TCP.
+        case mqtt
+        /// MQTT-SN over UDP.
+        case mqttsn
+    }
+
+    package var kind: Kind
+    package var addresses: [PeerAddress]
+    /// Whether one of several addresses may fail, because the machine may lack its family.
+    package var toleratesMissingFamily: Bool
+
+    package init(kind: Kind, addresses: [PeerAddress], toleratesMissingFamily: Bool = false) {
+        self.kind = kind
+        self.addresses = addresses
+        self.toleratesMissingFamily = toleratesMissingFamily
+    }
+}
+
+/// What the server tells its owner, to be logged.
+package enum ServerEvent {
+    /// A listener is open at this address, with the real port where 0 was asked.
+    case listening(ListenerPlan.Kind, PeerAddress)
+    /// One address of a listener could not be opened; the others are.
+    case skipped(ListenerPlan.Kind, ReactorError)
+    /// A listener rests because descriptors ran out.
+    case acceptPaused(ReactorError)
+    /// A connection was turned away: there are too many.
+    case turnedAway(PeerAddress)
+    /// Something about the MQTT connection from this peer.
+    case connection(PeerAddress, ConnectionLog)
+    /// Something about a device.
+    case device(GatewayLog)
+    case hangup
+    case stopping
+}

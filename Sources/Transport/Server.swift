@@ -1,0 +1,265 @@
+internal import Bytes
+package import Clockwork
+package import Engine
+package import Messaging
+package import Reactor
+
+/// The reactor's sockets and the engine, joined: the one place where bytes of the network meet the protocols.
+///
+/// Everything that arrives in a turn is handed to the engine; at the turn's end every connection with output is
+/// written once and all datagrams leave together (DESIGN §3).
+package final class Server: LoopHandler {
+    package let loop: EventLoop
+    package private(set) var engine: Engine
+    private let report: (ServerEvent) -> Void
+
+    /// Connections by the reactor's token slot, and the reverse.
+    private var connectionOfToken: [Int32] = []
+    private var sockets: [Socket] = []
+    /// The listener that a listening token belongs to.
+    private var listenerOfToken: [UInt32: UInt16] = [:]
+    private var listeners: [Token] = []
+    /// UDP sockets of the gateway.
+    private var ports: [DatagramPort] = []
+
+    private let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+    private let inbox = DatagramInbox()
+    private var dirty: [Int] = []
+    private var isStopping = false
+
+    /// The socket of one connection.
+    private struct Socket {
+        var token: Token?
+        var peer: PeerAddress
+    }
+
+    /// One bound UDP socket and what leaves by it.
+    private struct DatagramPort {
+        var token: Token
+        var listener: UInt16
+        var isIPv4: Bool
+        var batch: DatagramBatch
+    }
+
+    /// - Parameter report: called on the loop's thread for everything worth a log line.
+    package init(
+        settings: EngineSettings, seed: UInt64, report: @escaping (ServerEvent) -> Void
+    ) throws(ReactorError) {
+        loop = try EventLoop()
+        engine = Engine(settings: settings, seed: seed, now: loop.now)
+        self.report = report
+    }
+
+    deinit {
+        engine.tearDown()
+        readBuffer.deallocate()
+    }
+
+    /// Opens the listeners; their numbers in the engine are their places in the list.
+    /// - Returns: the addresses that are listened on, by listener.
+    @discardableResult
+    package func open(_ plans: [ListenerPlan]) throws(ReactorError) -> [[PeerAddress]] {
+        var opened: [[PeerAddress]] = []
+        for (index, plan) in plans.enumerated() {
+            opened.append(try open(plan, listener: UInt16(index)))
+        }
+        return opened
+    }
+
+    private func open(_ plan: ListenerPlan, listener: UInt16) throws(ReactorError) -> [PeerAddress] {
+        var opened: [PeerAddress] = []
+        var fault: ReactorError?
+        for wanted in plan.addresses {
+            // With port 0 the second address of a pair takes the port that the system chose for the first.
+            let address = wanted.port == 0 ? wanted.with(port: opened.first?.port ?? 0) : wanted
+            do throws(ReactorError) {
+                opened.append(try bind(plan.kind, address, listener: listener))
+            } catch {
+                guard plan.toleratesMissingFamily else { throw error }
+                fault = error
+                report(.skipped(plan.kind, error))
+            }
+        }
+        if opened.isEmpty, let fault { throw fault }
+        return opened
+    }
+
+    private func bind(
+        _ kind: ListenerPlan.Kind, _ address: PeerAddress, listener: UInt16
+    ) throws(ReactorError) -> PeerAddress {
+        let token: Token
+        switch kind {
+        case .mqtt:
+            token = try loop.listen(on: address)
+            listenerOfToken[token.slot] = listener
+            listeners.append(token)
+        case .mqttsn:
+            token = try loop.bindDatagrams(on: address, listener: listener)
+            ports.append(
+                DatagramPort(token: token, listener: listener, isIPv4: address.isIPv4, batch: DatagramBatch()))
+        }
+        let bound = loop.localAddress(of: token) ?? address
+        report(.listening(kind, bound))
+        return bound
+    }
+
+    /// Runs until a signal or `stop` ends it.
+    package func run() {
+        loop.run(self)
+    }
+
+    /// Ends in order: every client is told, what waits is written, the sockets close.
+    package func stop(now: Now) {
+        guard !isStopping else { return }
+        isStopping = true
+        report(.stopping)
+        for listener in listeners { loop.close(listener) }
+        engine.shutDown(now: now)
+        flush(now)
+        for connection in sockets.indices { drop(connection, now: now) }
+        loop.stop()
+    }
+
+    // MARK: TCP
+
+    package func accepted(_ connection: Token, from peer: PeerAddress, on listener: Token, now: Now) {
+        guard let number = listenerOfToken[listener.slot],
+            let slot = engine.connectionOpened(listener: number, now: now)
+        else {
+            report(.turnedAway(peer))
+            return loop.close(connection)
+        }
+        while connectionOfToken.count <= Int(connection.slot) { connectionOfToken.append(-1) }
+        connectionOfToken[Int(connection.slot)] = Int32(slot)
+        while sockets.count <= slot { sockets.append(Socket(token: nil, peer: .unspecified)) }
+        sockets[slot] = Socket(token: connection, peer: peer)
+    }
+
+    package func acceptPaused(on listener: Token, because error: ReactorError, now: Now) {
+        report(.acceptPaused(error))
+    }
+
+    package func readable(_ connection: Token, now: Now) {
+        guard let slot = slot(of: connection) else { return loop.close(connection) }
+        switch loop.read(connection, into: readBuffer) {
+        case .bytes(let count):
+            engine.bytesReceived(ByteView(start: readBuffer.baseAddress, count: count), on: slot, now: now)
+        case .wouldBlock: break
+        case .ended, .failed: forget(slot, now: now)
+        }
+    }
+
+    package func writable(_ connection: Token, now: Now) {
+        guard let slot = slot(of: connection) else { return }
+        write(slot, now: now)
+    }
+
+    private func slot(of token: Token) -> Int? {
+        guard Int(token.slot) < connectionOfToken.count, connectionOfToken[Int(token.slot)] >= 0 else { return nil }
+        let slot = Int(connectionOfToken[Int(token.slot)])
+        return sockets[slot].token == token ? slot : nil
+    }
+
+    /// Writes a connection's output, as much as the system takes.
+    private func write(_ slot: Int, now: Now) {
+        guard let token = sockets[slot].token else { return }
+        let output = engine.output(of: slot)
+        guard !output.isEmpty else { return }
+        switch loop.write(token, output) {
+        case .wrote(let count): engine.wrote(count, on: slot, now: now)
+        case .failed: forget(slot, now: now)
+        }
+    }
+
+    /// The socket is of no more use: the engine hears of it and both numbers are free.
+    private func forget(_ slot: Int, now: Now) {
+        guard let token = sockets[slot].token else { return }
+        reportLogs()
+        loop.close(token)
+        release(slot, token)
+        engine.connectionEnded(slot, now: now)
+        reportLogs()
+    }
+
+    /// The engine is done with the connection: what was written still reaches the peer.
+    private func drop(_ slot: Int, now: Now) {
+        guard let token = sockets[slot].token else { return }
+        loop.finish(token)
+        release(slot, token)
+        engine.connectionEnded(slot, now: now)
+    }
+
+    private func release(_ slot: Int, _ token: Token) {
+        connectionOfToken[Int(token.slot)] = -1
+        sockets[slot].token = nil
+    }
+
+    // MARK: UDP
+
+    package func datagramsReadable(_ socket: Token, now: Now) {
+        let count = loop.receive(socket, into: inbox)
+        for index in 0..<count {
+            engine.datagramReceived(inbox.bytes(index), from: inbox.path(index), now: now)
+        }
+    }
+
+    package func datagramsWritable(_ socket: Token, now: Now) {
+        for port in ports where port.token == socket { loop.send(port.token, port.batch) }
+    }
+
+    private func sendDatagrams() {
+        guard !engine.outbox.entries.isEmpty else { return }
+        for entry in engine.outbox.entries {
+            guard let port = port(for: entry.path) else { continue }
+            ports[port].batch.append(engine.outbox.bytes(of: entry), to: entry.path)
+        }
+        engine.clearOutbox()
+        for port in ports where !port.batch.isEmpty { loop.send(port.token, port.batch) }
+    }
+
+    /// The socket of the listener and family that a datagram came in by.
+    private func port(for path: DatagramPath) -> Int? {
+        ports.firstIndex { $0.listener == path.listener && $0.isIPv4 == path.remote.isIPv4 }
+    }
+
+    // MARK: The turn
+
+    package func mailArrived(in mailbox: Token, now: Now) {}
+
+    package func signalled(_ signal: Signal, now: Now) {
+        switch signal {
+        case .interrupt, .terminate: stop(now: now)
+        case .hangup: report(.hangup)
+        case .user1: break
+        }
+    }
+
+    package func turnEnded(now: Now) -> Deadline? {
+        if let due = engine.nextDeadline, due <= now.instant { engine.advance(to: now) }
+        flush(now)
+        return engine.nextDeadline
+    }
+
+    /// Everything that waits goes out. What a written output lets the broker send goes out in the same turn, up to a
+    /// few rounds; the rest has its own turn.
+    private func flush(_ now: Now) {
+        for _ in 0..<4 {
+            engine.takeDirty(into: &dirty)
+            if dirty.isEmpty { break }
+            for slot in dirty { write(slot, now: now) }
+        }
+        sendDatagrams()
+        reportLogs()
+        for slot in engine.takeClosing() { drop(slot, now: now) }
+    }
+
+    private func reportLogs() {
+        guard !engine.logs.isEmpty else { return }
+        for log in engine.takeLogs() {
+            switch log {
+            case .connection(let slot, let log): report(.connection(sockets[slot].peer, log))
+            case .device(let log): report(.device(log))
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import Bytes
+import Configuration
+import ConnectionCore
+import GatewayCore
+import Glibc
+import Logging
+import Messaging
+import Reactor
+import Transport
+
+/// The gateway's log: what the server reports, in words, by way of swift-log.
+final class Log {
+    private let settings: LogSettings
+    private let isVerbose: Bool
+    private let loggers: [Logger]
+
+    init(_ settings: LogSettings, isVerbose: Bool) {
+        self.settings = settings
+        self.isVerbose = isVerbose
+        loggers = settings.destinations.map { destination in
+            let descriptor = destination == .stderr ? STDERR_FILENO : STDOUT_FILENO
+            return Logger(label: "dormouse") { _ in
+                LineHandler(descriptor: descriptor, hasTimestamps: settings.hasTimestamps)
+            }
+        }
+    }
+
+    /// One line of this kind, if it is wanted.
+    func say(_ type: LogTypes, _ text: @autoclosure () -> String) {
+        guard isVerbose || settings.types.contains(type) else { return }
+        let message = Logger.Message(stringLiteral: text())
+        for logger in loggers { logger.log(level: level(of: type), message) }
+    }
+
+    private func level(of type: LogTypes) -> Logger.Level {
+        switch type {
+        case .error: .error
+        case .warning: .warning
+        case .notice: .notice
+        case .debug: .debug
+        default: .info
+        }
+    }
+
+    func report(_ event: ServerEvent) {
+        switch event {
+        case .listening(let kind, let address): say(.notice, "listening on \(address) (\(kind.title))")
+        case .skipped(let kind, let error): say(.warning, "not listening (\(kind.title)): \(error)")
+        case .acceptPaused(let error): say(.warning, "accepting no connections for a moment: \(error)")
+        case .turnedAway(let peer): say(.notice, "\(peer) turned away: too many connections")
+        case .connection(let peer, let log): report(log, peer)
+        case .device(let log): report(log)
+        case .hangup: say(.notice, "hangup: reloading comes with a later version")
+        case .stopping: say(.notice, "stopping")
+        }
+    }
+
+    private func report(_ log: ConnectionLog, _ peer: PeerAddress) {
+        guard settings.hasConnectionMessages else { return }
+        switch log {
+        case .connected(let clientID, let version, let cleanStart, let keepAlive):
+            say(.notice, "\(clientID) connected from \(peer) (\(version.title), clean \(cleanStart), keep-alive \(keepAlive) s)")
+        case .refused(let clientID, let code):
+            say(.notice, "\(clientID) refused at \(peer): \(code)")
+        case .ended(let clientID, let end):
+            say(.notice, "\(clientID.map(\.description) ?? "a connection") from \(peer) ended: \(end.words)")
+        }
+    }
+
+    private func report(_ log: GatewayLog) {
+        guard settings.hasConnectionMessages else { return }
+        switch log {
+        case .lost, .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused, .claimRejected:
+            say(.warning, "device \(log.words)")
+        case .connected, .disconnected, .fellAsleep, .refused, .moved: say(.notice, "device \(log.words)")
+        }
+    }
+}
+
+/// Writes each message as one line.
+private struct LineHandler: LogHandler {
+    let descriptor: Int32
+    let hasTimestamps: Bool
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level = .trace
+
+    init(descriptor: Int32, hasTimestamps: Bool) {
+        self.descriptor = descriptor
+        self.hasTimestamps = hasTimestamps
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let time = hasTimestamps ? "\(Self.timestamp()) " : ""
+        Console.write("\(time)\(event.level): \(event.message)", to: descriptor)
+    }
+
+    /// Local time, as `2026-11-22T17:05:09`.
+    private static func timestamp() -> String {
+        var seconds = time(nil)
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        var buffer = [CChar](repeating: 0, count: 32)
+        let count = strftime(&buffer, buffer.count, "%Y-%m-%dT%H:%M:%S", &parts)
+        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Configuration
+import Engine
+import Glibc
+import Logging
+import Reactor
+import Transport
+
+/// `dormouse run`: the gateway.
+struct Run: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Run the gateway (the default).")
+
+    @OptionGroup var file: ConfigurationFile
+
+    @Flag(name: .shortAndLong, help: "Log everything, whatever log_type says.")
+    var verbose = false
+
+    func run() throws {
+        let configuration = try file.load(showingNotes: verbose)
+        try refuseWrongUser(configuration)
+        let log = Log(configuration.logging, isVerbose: verbose)
+        let server: Server
+        do throws(ReactorError) {
+            server = try Server(
+                settings: EngineSettings(configuration), seed: Process.seed, report: { log.report($0) })
+            try server.loop.watchSignals()
+            log.say(.notice, "\(Version.text) starting with \(try? file.path(), default: "")")
+            try server.open(configuration.listeners.map { ListenerPlan($0) })
+        } catch {
+            throw Failure.runtime(error.description)
+        }
+        log.say(.notice, "data: in memory only; persistence comes with a later version")
+        log.say(.notice, "durability \(configuration.durability.rawValue): sessions, queues and retained messages end with the process")
+        try writeProcessID(configuration.pidFile)
+        server.run()
+        if let pidFile = configuration.pidFile { unlink(pidFile) }
+        log.say(.notice, "stopped")
+    }
+
+    private func refuseWrongUser(_ configuration: GatewayConfiguration) throws {
+        guard Process.isRoot, let user = configuration.user, user != "root" else { return }
+        throw Failure.usage(
+            "the configuration names user '\(user)': start the gateway as that user; it does not change its own")
+    }
+
+    private func writeProcessID(_ path: String?) throws {
+        guard let path else { return }
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            throw Failure.runtime("cannot write pid_file \(path): \(String(cString: strerror(errno)))")
+        }
+        Console.write("\(Process.id)", to: descriptor)
+        close(descriptor)
+    }
+}

@@ -1,0 +1,129 @@
+import BrokerCore
+import Bytes
+import Configuration
+import ConnectionCore
+import Engine
+import GatewayCore
+import Messaging
+import Transport
+
+// From what the configuration says to what the cores and the transport take.
+
+extension EngineSettings {
+    init(_ configuration: GatewayConfiguration) {
+        self.init()
+        version = ByteString(Version.text)
+        sysInterval = configuration.broker.sysInterval
+        broker = BrokerLimits(configuration)
+        connections = ConnectionLimits(configuration)
+        gateway = Gateway.Configuration(configuration)
+    }
+}
+
+extension GatewayConfiguration {
+    /// `persistent_client_expiration` in seconds.
+    fileprivate var sessionExpirySeconds: UInt32 {
+        broker.sessionExpiryMax.map { UInt32(clamping: $0.components.seconds) } ?? .max
+    }
+}
+
+extension BrokerLimits {
+    init(_ configuration: GatewayConfiguration) {
+        self.init()
+        let limits = configuration.limits
+        topicBytesMax = limits.topicBytesMax
+        topicLevelsMax = limits.topicLevelsMax
+        sessionsMax = limits.clientsMax + limits.devicesMax
+        subscriptionsPerSessionMax = limits.subscriptionsPerClientMax
+        subscriptionsMax = limits.subscriptionsMax
+        inflightMessagesMax = limits.inflightMessagesMax
+        queuedMessagesMax = limits.queuedMessagesMax
+        queuedBytesMax = limits.queuedBytesMax
+        heldBytesMax = limits.queuedTotalBytesMax
+        retainedMessagesMax = limits.retainedMessagesMax
+        retainedBytesMax = limits.retainedBytesMax
+        sessionExpiryMax = configuration.sessionExpirySeconds
+        queuesQoS0 = configuration.broker.queuesQoS0
+        retainAvailable = configuration.broker.isRetainAvailable
+    }
+}
+
+extension ConnectionLimits {
+    init(_ configuration: GatewayConfiguration) {
+        self.init()
+        let limits = configuration.limits
+        connectionsMax = limits.clientsMax
+        packetBeforeConnectBytesMax = limits.packetBeforeConnectBytesMax
+        packetBytesMax = limits.packetBytesMax
+        payloadBytesMax = limits.payloadBytesMax ?? .max
+        connectTimeout = limits.connectTimeout
+        clientIDBytesMax = limits.clientIDBytesMax
+        outputBytesMax = limits.writeBufferBytesMax
+        keepAliveMax = configuration.broker.keepAliveSecondsMax
+        receiveMaximum = limits.inflightMessagesMax
+        retainAvailable = configuration.broker.isRetainAvailable
+        persistentSessionExpiry = configuration.sessionExpirySeconds
+        listeners = configuration.listeners.map { listener in
+            var rules = Listener()
+            guard case .mqtt(let settings) = listener.kind else { return rules }
+            rules.connectionsMax = settings.connectionsMax ?? .max
+            rules.qosMax = QoS(rawValue: settings.qosMax) ?? .exactlyOnce
+            rules.topicAliasMax = settings.topicAliasMax
+            rules.allowsEmptyClientID = settings.allowsEmptyClientID
+            rules.assignedClientIDPrefix = settings.autoIDPrefix
+            return rules
+        }
+    }
+}
+
+extension Gateway.Configuration {
+    init(_ configuration: GatewayConfiguration) {
+        self.init()
+        let limits = configuration.limits
+        topicRules = TopicRules(bytesMax: limits.topicBytesMax, levelsMax: limits.topicLevelsMax)
+        devicesMax = limits.devicesMax
+        topicsPerDeviceMax = limits.topicIDsPerDeviceMax
+        clientIDBytesMax = limits.deviceIDBytesMax
+        strangerRepliesPerSecond = limits.strangerRepliesPerSecondMax
+        sessionExpiryInterval = configuration.sessionExpirySeconds
+        listeners = configuration.listeners.map { listener in
+            var rules = Listener()
+            guard case .mqttsn(let settings) = listener.kind else { return rules }
+            rules.isStrict = settings.isStrict
+            rules.allowsAnonymousPublish = settings.allowsAnonymousPublish
+            rules.allowsInlineNames = settings.allowsInlineNames
+            return rules
+        }
+        for listener in configuration.listeners {
+            guard case .mqttsn(let settings) = listener.kind else { continue }
+            gatewayID = settings.gatewayID
+            retryInterval = settings.retryInterval
+            retryCount = settings.retryCount
+            predefinedTopics = settings.predefinedTopics.map { PredefinedTopic(id: $0.id, name: $0.name) }
+            break
+        }
+    }
+}
+
+extension ListenerPlan {
+    init(_ listener: ListenerConfiguration) {
+        let kind: Kind =
+            switch listener.kind {
+            case .mqtt: .mqtt
+            case .mqttsn: .mqttsn
+            }
+        self.init(
+            kind: kind, addresses: listener.addresses.map { PeerAddress($0, port: listener.port) },
+            toleratesMissingFamily: listener.toleratesMissingFamily)
+    }
+}
+
+extension PeerAddress {
+    init(_ address: IPAddress, port: UInt16) {
+        func number(_ bytes: some Sequence<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
+        switch address {
+        case .v4(let bytes): self.init(ipv4: UInt32(truncatingIfNeeded: number(bytes)), port: port)
+        case .v6(let bytes): self.init(high: number(bytes.prefix(8)), low: number(bytes.dropFirst(8)), port: port)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import Bytes
+import ConnectionCore
+import GatewayCore
+import Messaging
+import MQTTWire
+import Transport
+
+// How the log says things: one place for all words.
+
+extension ListenerPlan.Kind {
+    var title: String {
+        switch self {
+        case .mqtt: "MQTT over TCP"
+        case .mqttsn: "MQTT-SN over UDP"
+        }
+    }
+}
+
+extension ProtocolVersion {
+    var title: String {
+        switch self {
+        case .v3_1: "MQTT 3.1"
+        case .v3_1_1: "MQTT 3.1.1"
+        case .v5: "MQTT 5.0"
+        }
+    }
+}
+
+extension ConnectionEnd {
+    var words: String {
+        switch self {
+        case .disconnected: "the client disconnected"
+        case .lost: "the connection closed without DISCONNECT"
+        case .violated(let code): "the client broke the protocol (\(code))"
+        case .connectTimedOut: "CONNECT did not arrive in time"
+        case .keepAliveTimedOut: "silent for longer than its keep-alive allows"
+        case .refused(let code): "refused (\(code))"
+        case .closed(let reason): "closed by the broker (\(reason))"
+        case .readsTooSlowly: "the client does not read what it is sent"
+        }
+    }
+}
+
+extension GatewayLog {
+    var words: String {
+        switch self {
+        case .connected(let id, let path, let sessionPresent):
+            "\(id) connected from \(path.remote)\(sessionPresent ? ", its session goes on" : "")"
+        case .disconnected(let id, nil): "\(id) disconnected"
+        case .disconnected(let id, let reason?): "\(id) disconnected by the broker (\(reason))"
+        case .fellAsleep(let id, let seconds): "\(id) sleeps for \(seconds) s"
+        case .lost(let id): "\(id) is lost: it does not answer"
+        case .refused(let id, let path, let code): "\(id) refused at \(path.remote): \(code)"
+        case .moved(let id, let path): "\(id) moved to \(path.remote)"
+        case .claimRejected(let id, let path): "\(id) claimed from \(path.remote), while its owner answers"
+        case .topicRefused(let id, let topicID, let code): "\(id) refuses topic id \(topicID): \(code)"
+        case .predefinedTopicRefused(let id, let topicID, let code):
+            "\(id) does not know predefined topic id \(topicID): \(code)"
+        case .tooLong(let id, let bytes): "\(id) cannot take a message of \(bytes) bytes: dropped"
+        case .topicTableFull(let id): "\(id) has no topic id left"
+        }
+    }
+}
