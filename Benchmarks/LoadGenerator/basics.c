@@ -11,6 +11,12 @@ uint64_t clock_ns(void) {
     return (uint64_t)now.tv_sec * second_ns + (uint64_t)now.tv_nsec;
 }
 
+void sleep_ns(uint64_t duration_ns) {
+    struct timespec wait = {
+        .tv_sec = (time_t)(duration_ns / second_ns), .tv_nsec = (long)(duration_ns % second_ns)};
+    nanosleep(&wait, NULL);
+}
+
 void fail(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);

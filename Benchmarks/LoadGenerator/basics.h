@@ -7,6 +7,8 @@
 /// Nanoseconds of the monotonic clock.
 uint64_t clock_ns(void);
 
+void sleep_ns(uint64_t duration_ns);
+
 /// Ends the run: prints one line and exits with status 1. A benchmark that lost count has no result.
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

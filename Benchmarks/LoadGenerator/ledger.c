@@ -76,7 +76,9 @@ void ledger_received(unsigned receiver, const uint8_t *payload, size_t size, uin
     stream->received += 1;
     stream->last_progress_ns = now_ns;
     ledger.received += 1;
-    if (ledger.measuring) histogram_record(&ledger.latency, now_ns > stamp ? now_ns - stamp : 0);
+    uint64_t latency = now_ns > stamp ? now_ns - stamp : 0;
+    ledger.recent_latency_ns += latency / 64 - ledger.recent_latency_ns / 64;
+    if (ledger.measuring) histogram_record(&ledger.latency, latency);
 }
 
 void ledger_forgive(uint64_t since_ns) {

@@ -59,6 +59,8 @@ struct ledger {
     /// Latencies go into the histogram only between warm-up and end.
     bool measuring;
     struct histogram latency;
+    /// The latency of late, smoothed over some 64 deliveries.
+    uint64_t recent_latency_ns;
 };
 
 extern struct ledger ledger;
