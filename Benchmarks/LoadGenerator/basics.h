@@ -23,3 +23,4 @@ static inline void put16(uint8_t *at, uint16_t value) {
 static inline uint16_t get16(const uint8_t *at) { return (uint16_t)(at[0] << 8 | at[1]); }
 
 static const uint64_t second_ns = 1000 * 1000 * 1000;
+static const double ns_per_second = 1e9;

@@ -120,7 +120,7 @@ static void publish_saturating(uint64_t now_ns) {
 
 /// When the next message is due at the wanted rate.
 static uint64_t due_ns(uint64_t start_ns) {
-    return start_ns + (uint64_t)((double)ledger.sent * second_ns / options.rate);
+    return start_ns + (uint64_t)((double)ledger.sent * ns_per_second / options.rate);
 }
 
 /// Publishes what is due, the streams in turn. A message that has to wait keeps the stamp of the time at
@@ -181,8 +181,8 @@ static void gather(void) {
 /// Publishes until it is enough; returns the sample at the end of the warm-up.
 static struct sample publish_all(void) {
     uint64_t start = clock_ns();
-    uint64_t measure_ns = start + (uint64_t)(options.warmup_seconds * second_ns);
-    uint64_t length_ns = options.messages > 0 ? UINT64_MAX - measure_ns : (uint64_t)(options.seconds * second_ns);
+    uint64_t measure_ns = start + (uint64_t)(options.warmup_seconds * ns_per_second);
+    uint64_t length_ns = options.messages > 0 ? UINT64_MAX - measure_ns : (uint64_t)(options.seconds * ns_per_second);
     struct sample from = {0};
     for (uint64_t now = start; !all_sent() && now < measure_ns + length_ns; now = clock_ns()) {
         if (!ledger.measuring && now >= measure_ns) {

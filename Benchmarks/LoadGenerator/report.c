@@ -31,8 +31,8 @@ static struct result result_of(const struct options *options, const struct sampl
     double own = (double)(to->own_cpu_ns - from->own_cpu_ns);
     double divisor = delivered > 0 ? (double)delivered : 1;
     return (struct result){
-        .seconds = elapsed / second_ns,
-        .per_second = (double)delivered * second_ns / elapsed,
+        .seconds = elapsed / ns_per_second,
+        .per_second = (double)delivered * ns_per_second / elapsed,
         .delivered = delivered,
         .lost = ledger_expected() - ledger.received,
         .peak_kib = options->server_pid > 0 ? process_peak_kib(options->server_pid) : 0,
