@@ -12,6 +12,9 @@
 
 enum { read_size = 256 * 1024, small_packet = 1024, subscribe_id = 1, failure_code = 0x80 };
 
+/// Acknowledgements after which the server is asked whether it has read them, and when publishers wait.
+enum { ask_after = 100, behind_after = 300 };
+
 // Output
 
 /// Room for `size` more bytes of output; the caller then moves `out_end`.
@@ -83,6 +86,27 @@ static void acknowledged(struct client *client, const struct mqtt_packet *packet
 
 // Receiving
 
+/// Sends PUBACK, PUBREC or PUBCOMP for a message of the server's.
+static void confirm(struct client *client, enum mqtt_type type, uint16_t id) {
+    send_ack(client, type, id);
+    client->unconfirmed += 1;
+    if (client->unconfirmed >= ask_after) client_ask(client);
+}
+
+static void ping_answered(struct client *client) {
+    client->unconfirmed -= client->ping_covers;
+    client->ping_covers = 0;
+    if (client->unconfirmed >= ask_after) client_ask(client);
+}
+
+bool client_is_behind(const struct client *client) { return client->unconfirmed > behind_after; }
+
+void client_ask(struct client *client) {
+    if (client->ping_covers > 0 || client->unconfirmed == 0) return;
+    client->ping_covers = client->unconfirmed;
+    client->out_end += mqtt_write_pingreq(reserve(client, small_packet));
+}
+
 /// Notes a QoS 2 identifier; false when it was noted before, which makes the message a repetition.
 static bool note_unreleased(struct client *client, uint16_t id) {
     uint64_t bit = (uint64_t)1 << id % 64, *word = &client->unreleased[id / 64];
@@ -98,7 +122,7 @@ static void release(struct client *client, const struct mqtt_packet *packet) {
     if ((*word & bit) == 0) fail("%s: PUBREL for unknown identifier %u", client->name, id);
     *word &= ~bit;
     client->unreleased_count -= 1;
-    send_ack(client, mqtt_pubcomp, id);
+    confirm(client, mqtt_pubcomp, id);
 }
 
 static void message_received(struct client *client, const struct mqtt_packet *packet, uint64_t now_ns) {
@@ -117,7 +141,7 @@ static void message_received(struct client *client, const struct mqtt_packet *pa
         }
         at += properties;
     }
-    if (qos > 0) send_ack(client, qos == 1 ? mqtt_puback : mqtt_pubrec, id);
+    if (qos > 0) confirm(client, qos == 1 ? mqtt_puback : mqtt_pubrec, id);
     if (qos == 2 && !note_unreleased(client, id)) return;
     ledger_received(client->receiver, at, (size_t)(end - at), now_ns);
 }
@@ -151,7 +175,7 @@ static void received(struct client *client, const struct mqtt_packet *packet, ui
         case mqtt_pubrel: release(client, packet); break;
         case mqtt_connack: connack_received(client, packet); break;
         case mqtt_suback: suback_received(client, packet); break;
-        case mqtt_pingresp: break;
+        case mqtt_pingresp: ping_answered(client); break;
         default: fail("%s: unexpected packet type %d", client->name, packet->type);
     }
 }
@@ -218,7 +242,7 @@ void client_own(struct client *client, struct stream *stream, const char *topic)
 bool client_is_settled(const struct client *client) {
     bool acknowledged = true;
     for (unsigned id = 1; id <= client->window; id++) acknowledged = acknowledged && client->owed[id] == 0;
-    return acknowledged && client->unreleased_count == 0;
+    return acknowledged && client->unreleased_count == 0 && client->unconfirmed == 0;
 }
 
 void client_leave(struct client *client) {

@@ -19,6 +19,10 @@ struct client {
     /// A bit for each packet identifier between PUBREC and PUBREL, and how many are set.
     uint64_t *unreleased;
     unsigned unreleased_count;
+    /// Acknowledgements of messages that the server may not have read yet. It answers packets in order, so
+    /// every PINGRESP says that it has read what preceded the PINGREQ: the first `ping_covers` of them.
+    unsigned unconfirmed;
+    unsigned ping_covers;
 
     /// Packet identifiers that are free, as a stack, and for each one the packet that the server owes.
     uint16_t *free_ids;
@@ -42,6 +46,13 @@ void client_open(
 
 /// Lets the client publish a stream to a topic.
 void client_own(struct client *client, struct stream *stream, const char *topic);
+
+/// True when the server is so far behind in reading the client's acknowledgements that publishers should
+/// wait: a server that delivers faster than it reads them only hides work and memory.
+bool client_is_behind(const struct client *client);
+
+/// Asks the server to confirm what it has read, unless a question is open or there is nothing to ask.
+void client_ask(struct client *client);
 
 /// True when no handshake is open in either direction.
 bool client_is_settled(const struct client *client);

@@ -166,7 +166,9 @@ static void received(struct device *device, const uint8_t *datagram, size_t size
     if (!sn_open(datagram, size, &packet)) fail("%s: a malformed datagram", device->name);
     switch (packet.type) {
         case sn_publish: message_received(device, &packet, now_ns); break;
-        case sn_connack: case sn_regack: case sn_suback: case sn_puback: answer_received(device, &packet, now_ns); break;
+        case sn_connack: case sn_regack: case sn_suback: case sn_puback:
+            answer_received(device, &packet, now_ns);
+            break;
         case sn_register: case sn_pingreq: request_received(device, &packet); break;
         default: fail("%s: unexpected message type 0x%02x", device->name, packet.type);
     }

@@ -100,6 +100,12 @@ static bool all_settled(void) {
     return settled;
 }
 
+static bool anyone_behind(void) {
+    bool behind = false;
+    for (unsigned index = 0; index < client_count; index++) behind = behind || client_is_behind(&clients[index]);
+    return behind;
+}
+
 // Publishing
 
 /// True when the wanted number of messages is out; never in a run by time.
@@ -110,6 +116,7 @@ static bool all_sent(void) { return options.messages > 0 && ledger.sent >= optio
 static void publish_saturating(uint64_t now_ns) {
     static unsigned first;
     unsigned count = ledger.stream_count;
+    if (anyone_behind()) return;
     first = first + 1 < count ? first + 1 : 0;
     for (unsigned step = 0; step < count; step++) {
         unsigned index = first + step < count ? first + step : first + step - count;
@@ -126,7 +133,7 @@ static uint64_t due_ns(uint64_t start_ns) {
 /// Publishes what is due, the streams in turn. A message that has to wait keeps the stamp of the time at
 /// which it was due: a server that stalls does not hide its stall by slowing the generator down.
 static void publish_paced(uint64_t start_ns, uint64_t now_ns) {
-    for (uint64_t due; !all_sent() && (due = due_ns(start_ns)) <= now_ns;) {
+    for (uint64_t due; !all_sent() && !anyone_behind() && (due = due_ns(start_ns)) <= now_ns;) {
         struct stream *stream = &ledger.streams[ledger.sent % ledger.stream_count];
         if (!ledger_has_room(stream) || !stream->publish(stream, due)) return;
     }
@@ -215,6 +222,7 @@ static uint64_t drain(void) {
         if (ledger.received != received) moved_ns = now;
         received = ledger.received;
         if (now > moved_ns + patience_ns) break;
+        for (unsigned index = 0; index < client_count; index++) client_ask(&clients[index]);
         loop_read(now + tick_ns);
         tick(now);
         loop_flush();

@@ -76,9 +76,9 @@ static void complete(struct options *options) {
     if (shape->receivers == 1 || options->receivers == 0) options->receivers = shape->receivers;
     if (options->outstanding == 0 && options->qos <= 0) options->outstanding = shape->outstanding;
     if (options->outstanding == 0) {
-        // Below the 1,000 messages that brokers queue for a subscriber by default.
+        // Half of the 1,000 messages that brokers queue for a subscriber by default.
         unsigned windows = options->window * options->publishers;
-        options->outstanding = windows < 900 ? windows : 900;
+        options->outstanding = windows < 500 ? windows : 500;
     }
     if (options->port == 0) refuse("--port is missing");
     if (udp && options->sn_port == 0) refuse("--sn-port is missing");

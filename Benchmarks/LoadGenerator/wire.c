@@ -54,6 +54,12 @@ size_t mqtt_write_ack(uint8_t *out, enum mqtt_type type, uint16_t id) {
     return 4;
 }
 
+size_t mqtt_write_pingreq(uint8_t *out) {
+    out[0] = 0xC0;
+    out[1] = 0;
+    return 2;
+}
+
 size_t mqtt_write_disconnect(uint8_t *out) {
     out[0] = 0xE0;
     out[1] = 0;

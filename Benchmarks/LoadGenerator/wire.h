@@ -48,6 +48,7 @@ unsigned mqtt_receive_maximum(const struct mqtt_packet *connack);
 size_t mqtt_write_connect(uint8_t *out, int version, const char *client_id);
 size_t mqtt_write_subscribe(uint8_t *out, int version, uint16_t id, const char *filter, int qos);
 size_t mqtt_write_ack(uint8_t *out, enum mqtt_type type, uint16_t id);
+size_t mqtt_write_pingreq(uint8_t *out);
 size_t mqtt_write_disconnect(uint8_t *out);
 
 struct message_template mqtt_message(int version, const char *topic, int qos, size_t payload_size);
