@@ -178,10 +178,15 @@ static void check_progress(uint64_t now_ns) {
 /// Lets input gather before the next turn, so that the generator does not wake up for each packet of a
 /// server that writes them one by one. When saturated, the latency is the time that the server needs for all
 /// that is outstanding: a quarter of it leaves the server three quarters to do. At QoS 1 and 2 that time holds
-/// up to two and four pauses, one for each packet that waits for an answer, so a smaller part is taken: the
-/// pauses must not feed on themselves. A pause shorter than a wake-up takes would only leave the server idle.
+/// up to two and four pauses, one for each packet that waits for an answer, and where more is outstanding than
+/// the server may have in flight to a subscriber (20 by default, as our own window), as many for each round of
+/// its window. So a smaller part is taken: the pauses must not feed on themselves. A pause shorter than a
+/// wake-up takes would only leave the server idle.
 static void gather(void) {
     uint64_t pause_ns = ledger.recent_latency_ns >> (options.qos > 0 ? 2 + options.qos : 2);
+    if (options.qos > 0 && options.outstanding > options.window) {
+        pause_ns = pause_ns * options.window / options.outstanding;
+    }
     if (pause_ns >= shortest_pause_ns) sleep_ns(pause_ns < longest_pause_ns ? pause_ns : longest_pause_ns);
 }
 
