@@ -68,6 +68,7 @@ package struct ByteReader {
         return view
     }
 
+    /// Passes over `count` bytes, which must be there: the caller has checked.
     @inlinable
     package mutating func skip(_ count: Int) {
         rest = UnsafeRawBufferPointer(rebasing: rest[count...])

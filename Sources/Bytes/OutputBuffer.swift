@@ -34,7 +34,8 @@ package struct OutputBuffer {
     /// The bytes from `offset` (counted from the oldest waiting byte) on, for patching what was just written.
     @inlinable
     package func view(from offset: Int) -> ByteView {
-        ByteView(start: base.map { UnsafeRawPointer($0 + head + offset) }, count: tail - head - offset)
+        precondition(offset >= 0 && offset <= tail - head)
+        return ByteView(start: base.map { UnsafeRawPointer($0 + head + offset) }, count: tail - head - offset)
     }
 
     /// Makes room for `extra` more bytes and returns where they go; `advance(by:)` then counts them.
@@ -60,8 +61,10 @@ package struct OutputBuffer {
             tail = waiting
             return base + tail
         }
+        // A third stays free at least, so that a buffer that is drained and filled in small pieces moves its bytes
+        // only after as many new ones as half of them.
         var larger = max(capacity, 512)
-        while larger < waiting + extra { larger *= 2 }
+        while larger < waiting + waiting / 2 + extra { larger *= 2 }
         let fresh = UnsafeMutableRawPointer.allocate(byteCount: larger, alignment: 16)
         if let base {
             fresh.copyMemory(from: base + head, byteCount: waiting)
