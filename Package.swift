@@ -78,7 +78,7 @@ let package = Package(
         tests("Bytes", ["Bytes"]),
         tests("Messaging", ["Messaging", "Bytes"]),
         tests("MQTTWire", ["MQTTWire", "Bytes", "Messaging"]),
-        tests("MQTTSNWire", ["MQTTSNWire", "Bytes", "Messaging"]),
+        tests("MQTTSNWire", ["MQTTSNWire", "Bytes", "Clockwork", "Messaging"]),
         tests("BrokerCore", ["BrokerCore", "Bytes", "Clockwork", "Messaging"]),
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("Configuration", ["Configuration", "Bytes"]),
