@@ -55,6 +55,9 @@ let package = Package(
                 "GatewayCore",
             ]),
 
+        // The other end of MQTT-SN, for `dormouse sn` and the simulation.
+        module("DeviceCore", ["Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
+
         // The adapters: all I/O and all clocks.
         .target(name: "CLinux"),
         module("Reactor", ["Bytes", "Clockwork", "Messaging", "CLinux"]),
@@ -66,7 +69,7 @@ let package = Package(
             name: "dormouse",
             dependencies: [
                 "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "BrokerCore", "ConnectionCore", "GatewayCore",
-                "Engine", "Reactor", "Transport",
+                "DeviceCore", "Engine", "Reactor", "Transport",
                 "Configuration", arguments, logging,
             ],
             swiftSettings: house),
@@ -81,6 +84,7 @@ let package = Package(
         tests("MQTTSNWire", ["MQTTSNWire", "Bytes", "Clockwork", "Messaging"]),
         tests("BrokerCore", ["BrokerCore", "Bytes", "Clockwork", "Messaging"]),
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
+        tests("DeviceCore", ["DeviceCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("Configuration", ["Configuration", "Bytes"]),
         tests("Reactor", ["Reactor", "Bytes", "Clockwork", "Messaging"]),
     ]
