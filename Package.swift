@@ -77,15 +77,17 @@ let package = Package(
         // Tests: a target for each module, and the worlds that join them.
         .target(
             name: "Support", dependencies: ["Bytes"], path: "Tests/Support", swiftSettings: house),
+        // System calls that fail on purpose.
+        .target(name: "CFaults", path: "Tests/CFaults"),
         tests("Clockwork", ["Clockwork"]),
         tests("Bytes", ["Bytes"]),
         tests("Messaging", ["Messaging", "Bytes"]),
-        tests("MQTTWire", ["MQTTWire", "Bytes", "Messaging"]),
+        tests("MQTTWire", ["MQTTWire", "Bytes", "Clockwork", "Messaging"]),
         tests("MQTTSNWire", ["MQTTSNWire", "Bytes", "Clockwork", "Messaging"]),
         tests("BrokerCore", ["BrokerCore", "Bytes", "Clockwork", "Messaging"]),
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("DeviceCore", ["DeviceCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("Configuration", ["Configuration", "Bytes"]),
-        tests("Reactor", ["Reactor", "Bytes", "Clockwork", "Messaging"]),
+        tests("Reactor", ["Reactor", "Bytes", "Clockwork", "Messaging", "CFaults"]),
     ]
 )

@@ -81,7 +81,10 @@ struct MessageTable {
         let index = Int(handle.index)
         precondition(slots[index].holders > 0, "a message was released more often than held")
         slots[index].holders -= 1
-        return slots[index].holders == 0
+        guard slots[index].holders == 0 else { return false }
+        count -= 1
+        bytes -= Int(slots[index].propertiesCount) + Int(slots[index].payloadCount)
+        return true
     }
 
     /// Frees a message that nobody holds. Returns its topic, to be forgotten.
@@ -89,8 +92,6 @@ struct MessageTable {
         let index = Int(handle.index)
         slots[index].memory?.deallocate()
         slots[index].memory = nil
-        count -= 1
-        bytes -= Int(slots[index].propertiesCount) + Int(slots[index].payloadCount)
         freeSlots.append(handle.index)
         return slots[index].topic
     }

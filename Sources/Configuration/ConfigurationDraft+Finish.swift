@@ -18,7 +18,7 @@ extension ConfigurationDraft {
     /// Limits that contradict each other.
     private mutating func checkLimits(_ mainFile: String) {
         let limits = configuration.limits
-        let place = SourceLocation(file: mainFile, line: 0)
+        let place = FileLocation(file: mainFile, line: 0)
         if limits.packetBytesMax > limits.writeBufferBytesMax {
             report(
                 .warning, at: place,

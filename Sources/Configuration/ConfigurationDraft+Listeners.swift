@@ -15,7 +15,7 @@ extension ConfigurationDraft {
     /// What opens where the file names no listener: MQTT for this machine, as mosquitto does.
     private mutating func listenerWithoutFile(mainFile: String) -> ListenerConfiguration {
         report(
-            .note, at: SourceLocation(file: mainFile, line: 0),
+            .note, at: FileLocation(file: mainFile, line: 0),
             "no listener: MQTT is open to this machine only, on port 1883 of 127.0.0.1 and ::1")
         noteNoDevices(mainFile)
         let security = sharedSecurity
@@ -23,24 +23,24 @@ extension ConfigurationDraft {
         settings.allowsEmptyClientID = security.allowsEmptyClientID ?? settings.allowsEmptyClientID
         settings.autoIDPrefix = security.autoIDPrefix ?? settings.autoIDPrefix
         let allowsAnonymous = security.allowsAnonymous ?? true
-        if !allowsAnonymous { warnNobody(at: SourceLocation(file: mainFile, line: 0)) }
+        if !allowsAnonymous { warnNobody(at: FileLocation(file: mainFile, line: 0)) }
         return ListenerConfiguration(allowsAnonymous: allowsAnonymous, kind: .mqtt(settings))
     }
 
     private mutating func noteNoDevices(_ mainFile: String) {
         report(
-            .note, at: SourceLocation(file: mainFile, line: 0),
+            .note, at: FileLocation(file: mainFile, line: 0),
             "no listener for devices: add `listener 1883 127.0.0.1` and below it `protocol mqttsn`")
     }
 
-    private mutating func warnNobody(at location: SourceLocation) {
+    private mutating func warnNobody(at location: FileLocation) {
         report(
             .warning, at: location,
             "every client is refused: allow_anonymous is false, and this version has no users yet")
     }
 
     private mutating func finish(_ draft: ListenerDraft) -> ListenerConfiguration? {
-        let location = draft.location ?? SourceLocation(file: "", line: 0)
+        let location = draft.location ?? FileLocation(file: "", line: 0)
         let security = security(of: draft)
         let asked = draft.allowsAnonymous ?? security.allowsAnonymous
         reportForeignDirectives(draft)
@@ -81,14 +81,14 @@ extension ConfigurationDraft {
             for statement in draft.devicesOnly {
                 report(
                     .error, at: statement.location,
-                    "\"\(statement.name)\" belongs to a listener for devices: below `listener` write "
+                    "\(statement.name.quoted) belongs to a listener for devices: below `listener` write "
                         + "`protocol mqttsn`")
             }
         case .mqttsn:
             for statement in draft.mqttOnly {
                 report(
                     .error, at: statement.location,
-                    "\"\(statement.name)\" belongs to a listener with `protocol mqtt`; it means nothing for devices")
+                    "\(statement.name.quoted) belongs to a listener with `protocol mqtt`; it means nothing for devices")
             }
         }
     }
@@ -98,7 +98,7 @@ extension ConfigurationDraft {
     /// What a section binds: the address it names, or this machine only, or, where everybody may come, every
     /// address of the machine. Nil, with a complaint, where that cannot be told.
     private mutating func addresses(
-        of draft: ListenerDraft, asked: Bool?, at location: SourceLocation
+        of draft: ListenerDraft, asked: Bool?, at location: FileLocation
     ) -> [IPAddress]? {
         guard let text = draft.address else {
             let candidates = ofFamily(draft.family, asked == true ? IPAddress.any : IPAddress.loopback)
@@ -130,7 +130,7 @@ extension ConfigurationDraft {
     }
 
     private mutating func noteChoice(
-        _ addresses: [IPAddress], asked: Bool?, port: UInt16, at location: SourceLocation
+        _ addresses: [IPAddress], asked: Bool?, port: UInt16, at location: FileLocation
     ) {
         let list = addresses.map { $0.description }.joined(separator: " and ")
         if asked == true {
@@ -165,8 +165,8 @@ extension ConfigurationDraft {
     /// Ids that stand for two topics, topics with two ids, and names beyond the limits.
     private mutating func checkPredefinedTopics(_ draft: ListenerDraft) {
         let limits = configuration.limits
-        var linesByID: [UInt16: SourceLocation] = [:]
-        var linesByName: [ByteString: SourceLocation] = [:]
+        var linesByID: [UInt16: FileLocation] = [:]
+        var linesByName: [ByteString: FileLocation] = [:]
         for (topic, line) in zip(draft.devices.predefinedTopics, draft.predefinedTopicLines) {
             if let first = linesByID.updateValue(line, forKey: topic.id) {
                 report(.error, at: line, "the predefined id \(topic.id) is taken already, in line \(first.line)")

@@ -3,37 +3,38 @@ extension ConfigurationDraft {
     /// Refuses a directive without a value; true if it did.
     mutating func rejectEmpty(_ statement: Statement, _ reading: Directive.Reading) -> Bool {
         guard statement.value.isEmpty else { return false }
-        report(.error, at: statement.location, "\"\(statement.name)\" needs \(reading.usage)")
+        report(.error, at: statement.location, "\(statement.name.quoted) needs \(reading.usage)")
         return true
     }
 
-    /// Reads the value as its type says and puts it where it belongs.
-    mutating func put(_ reading: Directive.Reading, _ statement: Statement) {
+    /// Reads the value as its type says and puts it where it belongs; false, with a complaint, if it cannot be.
+    mutating func put(_ reading: Directive.Reading, _ statement: Statement) -> Bool {
         switch reading {
         case .text(_, let put), .own(_, let put):
             put(&self, statement)
         case .flag(let put):
-            guard let word = oneWord(statement, reading) else { return }
+            guard let word = oneWord(statement, reading) else { return false }
             guard let flag = Self.flag(word) else {
                 reportMismatch(statement, word, reading)
-                return
+                return false
             }
             put(&self, flag)
         case .word(let words, let put):
-            guard let word = oneWord(statement, reading) else { return }
+            guard let word = oneWord(statement, reading) else { return false }
             guard words.contains(word) else {
                 reportMismatch(statement, word, reading)
-                return
+                return false
             }
             put(&self, word)
         case .number(let range, _, let put):
-            guard let word = oneWord(statement, reading) else { return }
+            guard let word = oneWord(statement, reading) else { return false }
             guard let number = Self.number(word), range.contains(number) else {
                 reportMismatch(statement, word, reading)
-                return
+                return false
             }
             put(&self, number)
         }
+        return true
     }
 
     /// The only word of the value. mosquitto overlooks what follows; we refuse it, but for what is meant as a
@@ -41,13 +42,13 @@ extension ConfigurationDraft {
     mutating func oneWord(_ statement: Statement, _ reading: Directive.Reading) -> String? {
         let words = withoutComment(statement)
         guard let first = words.first else {
-            report(.error, at: statement.location, "\"\(statement.name)\" needs \(reading.usage)")
+            report(.error, at: statement.location, "\(statement.name.quoted) needs \(reading.usage)")
             return nil
         }
         guard words.count == 1 else {
             report(
                 .error, at: statement.location,
-                "\"\(statement.name)\" takes \(reading.usage); \(words[1].quoted) is too much")
+                "\(statement.name.quoted) takes \(reading.usage); \(words[1].quoted) is too much")
             return nil
         }
         return first
@@ -67,7 +68,7 @@ extension ConfigurationDraft {
     mutating func reportMismatch(_ statement: Statement, _ word: String, _ reading: Directive.Reading) {
         report(
             .error, at: statement.location,
-            "\"\(statement.name)\" takes \(reading.usage), not \(word.quoted)\(reading.hint(for: word))")
+            "\(statement.name.quoted) takes \(reading.usage), not \(word.quoted)\(reading.hint(for: word))")
     }
 
     /// mosquitto's truth values.

@@ -10,7 +10,7 @@ struct ConfigurationDraft {
     /// Which listener the next directive speaks of.
     var current = 0
     /// Where the bridge section began that the next directive may belong to.
-    var bridge: SourceLocation?
+    var bridge: FileLocation?
     /// `include_dir` directives that are still to be followed.
     var pendingIncludes: [Statement] = []
     /// Whether security settings belong to listeners: `per_listener_settings`.
@@ -18,13 +18,13 @@ struct ConfigurationDraft {
     /// The security settings that all listeners share.
     var sharedSecurity = SecurityDraft()
     /// The first security setting, which `per_listener_settings` must stand above.
-    private var firstSecurityLine: SourceLocation?
+    private var firstSecurityLine: FileLocation?
     /// Whether `log_dest` or `log_type` has replaced the defaults.
     var hasLogDestinations = false
     var hasLogTypes = false
     /// Whether a log destination was asked for that this version does not have.
     var hasMissingLogDestination = false
-    private var firstLines: [Place: SourceLocation] = [:]
+    private var firstLines: [Place: FileLocation] = [:]
 
     /// A directive and the section it is in: where it may be given once.
     private struct Place: Hashable {
@@ -51,7 +51,7 @@ struct ConfigurationDraft {
         isPerListener ? listener.security : sharedSecurity
     }
 
-    mutating func report(_ severity: Diagnostic.Severity, at location: SourceLocation, _ message: String) {
+    mutating func report(_ severity: Diagnostic.Severity, at location: FileLocation, _ message: String) {
         if diagnostics.count == Self.diagnosticsMax {
             let rest = "more than \(Self.diagnosticsMax) findings: the rest is left out"
             diagnostics.append(Diagnostic(.error, at: location, rest))
@@ -72,14 +72,18 @@ struct ConfigurationDraft {
         case .never(let shortfall): report(shortfall, "not supported", statement, directive)
         case .active(let reading):
             guard checkRepetition(directive, statement), !rejectEmpty(statement, reading) else { return }
-            noteSection(directive, statement)
-            put(reading, statement)
+            if put(reading, statement) { noteSection(directive, statement) }
         }
     }
 }
 
 extension ConfigurationDraft {
     private mutating func reportUnknown(_ statement: Statement) {
+        // Looking for a name costs more than all else here: not for what is left out anyway.
+        guard diagnostics.count < Self.diagnosticsMax else {
+            report(.error, at: statement.location, "")
+            return
+        }
         let nearest = NearestName.of(statement.name, in: DirectiveTable.names)
         let hint = nearest.map { "; did you mean \"\($0)\"?" } ?? ""
         report(.error, at: statement.location, "unknown directive \(statement.name.quoted)\(hint)")
@@ -93,11 +97,11 @@ extension ConfigurationDraft {
         if directive.scope == .bridge, bridge == nil {
             report(
                 .error, at: statement.location,
-                "\"\(statement.name)\" belongs to a bridge, below `connection NAME`; \(shortfall.advice)")
+                "\(statement.name.quoted) belongs to a bridge, below `connection NAME`; \(shortfall.advice)")
             return
         }
         if let harmless = shortfall.harmlessValue, statement.words.first == harmless { return }
-        report(shortfall.severity, at: statement.location, "\"\(statement.name)\" is \(what): \(shortfall.advice)")
+        report(shortfall.severity, at: statement.location, "\(statement.name.quoted) is \(what): \(shortfall.advice)")
     }
 
     private mutating func noteSecurity(_ directive: Directive, _ statement: Statement) {
@@ -138,12 +142,12 @@ extension ConfigurationDraft {
         guard let first = firstLines.updateValue(statement.location, forKey: place) else { return true }
         let earlier = first.file == statement.location.file ? "in line \(first.line)" : "in \(first)"
         if case .active(.text) = directive.status {
-            report(.error, at: statement.location, "\"\(statement.name)\" was given already, \(earlier)")
+            report(.error, at: statement.location, "\(statement.name.quoted) was given already, \(earlier)")
             return false
         }
         report(
             .warning, at: statement.location,
-            "\"\(statement.name)\" was given already, \(earlier); this later one holds")
+            "\(statement.name.quoted) was given already, \(earlier); this later one holds")
         return true
     }
 
@@ -156,7 +160,7 @@ extension ConfigurationDraft {
     }
 }
 
-extension SourceLocation: CustomStringConvertible {
+extension FileLocation: CustomStringConvertible {
     /// `FILE:LINE`.
     package var description: String { "\(file.escapedForTerminal):\(line)" }
 }

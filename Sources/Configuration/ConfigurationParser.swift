@@ -39,18 +39,18 @@ private struct FileReading<Source: ConfigurationSource> {
     }
 
     /// - Parameter place: the `include_dir` that leads to the file; nil for the main file.
-    private mutating func read(_ path: String, includedAt place: SourceLocation?) {
+    private mutating func read(_ path: String, includedAt place: FileLocation?) {
         let file: SourceFile
         do {
             file = try source.read(path)
         } catch {
-            let at = SourceLocation(file: path, line: 0)
+            let at = FileLocation(file: path, line: 0)
             draft.report(.error, at: place ?? at, "cannot read \(path.quoted): \(error.reason)")
             return
         }
         if let earlier = pathsByIdentity.updateValue(path, forKey: file.identity) {
             draft.report(
-                .error, at: place ?? SourceLocation(file: path, line: 0),
+                .error, at: place ?? FileLocation(file: path, line: 0),
                 "\(path.quoted) was read already, as \(earlier.quoted)")
             return
         }
@@ -63,7 +63,7 @@ private struct FileReading<Source: ConfigurationSource> {
         let bytes = file.bytes.starts(with: mark) ? file.bytes[mark.count...] : file.bytes[...]
         let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
         for (index, line) in lines.enumerated() {
-            let location = SourceLocation(file: path, line: index + 1)
+            let location = FileLocation(file: path, line: index + 1)
             switch Statement.read(line, at: location) {
             case .nothing: continue
             case .fault(let message): draft.report(.error, at: location, message)
@@ -111,7 +111,7 @@ private struct FileReading<Source: ConfigurationSource> {
     mutating func outcome(mainFile: String) -> ConfigurationOutcome {
         draft.finish(mainFile: mainFile)
         let order = Dictionary(files.enumerated().map { ($1, $0) }) { first, _ in first }
-        func rank(_ location: SourceLocation) -> (Int, Int) {
+        func rank(_ location: FileLocation) -> (Int, Int) {
             location.line == 0 ? (.max, 0) : (order[location.file] ?? .max, location.line)
         }
         let diagnostics = draft.diagnostics.enumerated().sorted { left, right in

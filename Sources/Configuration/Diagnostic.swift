@@ -1,5 +1,5 @@
 /// A place in a configuration file.
-package struct SourceLocation: Hashable, Sendable {
+package struct FileLocation: Hashable, Sendable {
     /// The file as it was named: on the command line, or by its `include_dir`.
     package var file: String
     /// Counted from 1; 0 speaks of the file as a whole.
@@ -24,12 +24,12 @@ package struct Diagnostic: Equatable, Sendable {
         case note
     }
 
-    package var location: SourceLocation
+    package var location: FileLocation
     package var severity: Severity
     /// One sentence or two: what is wrong and what to write instead.
     package var message: String
 
-    package init(_ severity: Severity, at location: SourceLocation, _ message: String) {
+    package init(_ severity: Severity, at location: FileLocation, _ message: String) {
         self.severity = severity
         self.location = location
         self.message = message

@@ -73,7 +73,8 @@ extension IPAddress: CustomStringConvertible {
         func text(_ part: ArraySlice<UInt16>) -> String {
             part.map { String($0, radix: 16) }.joined(separator: ":")
         }
-        return best.isEmpty ? text(groups[...]) : text(groups[..<best.lowerBound]) + "::" + text(groups[best.upperBound...])
+        if best.isEmpty { return text(groups[...]) }
+        return text(groups[..<best.lowerBound]) + "::" + text(groups[best.upperBound...])
     }
 }
 
@@ -105,18 +106,20 @@ extension IPAddress {
             guard let bytes = groupBytes(text[...]), bytes.count == 16 else { return nil }
             return bytes
         }
-        guard let head = groupBytes(text[..<gap]), let tail = groupBytes(text[(gap + 2)...]) else { return nil }
+        guard let head = groupBytes(text[..<gap], endsInQuad: false) else { return nil }
+        guard let tail = groupBytes(text[(gap + 2)...]) else { return nil }
         guard head.count + tail.count <= 14 else { return nil }
         return head + [UInt8](repeating: 0, count: 16 - head.count - tail.count) + tail
     }
 
-    /// Groups of one to four hexadecimal digits with a colon between; nothing for no text.
-    private static func groupBytes(_ text: ArraySlice<UInt8>) -> [UInt8]? {
+    /// Groups of one to four hexadecimal digits with a colon between; nothing for no text. Only what ends the whole
+    /// address may end in a dotted quad.
+    private static func groupBytes(_ text: ArraySlice<UInt8>, endsInQuad: Bool = true) -> [UInt8]? {
         if text.isEmpty { return [] }
         let parts = text.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
         var bytes: [UInt8] = []
         for (index, part) in parts.enumerated() {
-            if index == parts.count - 1, let quad = dottedQuad(part) {
+            if endsInQuad, index == parts.count - 1, let quad = dottedQuad(part) {
                 bytes += quad
                 continue
             }

@@ -23,11 +23,11 @@ package struct ListenerConfiguration: Equatable, Sendable {
     /// The protocol and what only it has.
     package var kind: Kind
     /// Where the section begins, for messages about it; nil where the file has no `listener` at all.
-    package var origin: SourceLocation?
+    package var origin: FileLocation?
 
     package init(
         port: UInt16 = 1883, addresses: [IPAddress] = IPAddress.loopback, toleratesMissingFamily: Bool = true,
-        allowsAnonymous: Bool = true, kind: Kind, origin: SourceLocation? = nil
+        allowsAnonymous: Bool = true, kind: Kind, origin: FileLocation? = nil
     ) {
         self.port = port
         self.addresses = addresses

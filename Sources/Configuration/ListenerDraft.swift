@@ -12,7 +12,7 @@ struct ListenerDraft {
     }
 
     /// Where the section begins, or where the default listener is first spoken of.
-    var location: SourceLocation?
+    var location: FileLocation?
     var port: UInt16 = 1883
     /// The address as it is written; nil where the operator names none.
     var address: String?
@@ -29,7 +29,7 @@ struct ListenerDraft {
     var mqtt = MQTTListenerSettings()
     var devices = SNListenerSettings()
     /// Where each predefined topic was given, in the order of the file.
-    var predefinedTopicLines: [SourceLocation] = []
+    var predefinedTopicLines: [FileLocation] = []
     /// The directives that only one transport has, with their places.
     var mqttOnly: [Statement] = []
     var devicesOnly: [Statement] = []

@@ -10,11 +10,12 @@ enum NearestName {
         guard !typed.isEmpty, typed.count <= countMax else { return nil }
         var best: (name: String, distance: Int)?
         for name in names {
+            let farthest = max(1, min(typed.count, name.utf8.count) / 3)
+            guard abs(typed.count - name.utf8.count) <= farthest else { continue }
             let distance = editDistance(typed, Array(name.utf8))
-            if distance < best?.distance ?? Int.max { best = (name, distance) }
+            if distance <= farthest, distance < best?.distance ?? Int.max { best = (name, distance) }
         }
-        guard let best, best.distance <= max(1, min(typed.count, best.name.utf8.count) / 3) else { return nil }
-        return best.name
+        return best?.name
     }
 
     /// How many bytes must be inserted, left out, replaced or swapped with their neighbour to come from one to the

@@ -2,7 +2,7 @@ internal import Bytes
 
 /// One line that says something: a directive's name and the rest of the line, without blanks around them.
 struct Statement: Equatable {
-    var location: SourceLocation
+    var location: FileLocation
     /// The first word as it is written.
     var name: String
     /// What follows it, well-formed UTF-8 without control characters but tabs.
@@ -37,7 +37,7 @@ extension Statement {
     /// Reads one line, without its line feed. mosquitto's rules: a comment has its `#` in the first column, a
     /// carriage return at the end belongs to the line break, blanks before the name and around the value do not
     /// count.
-    static func read(_ raw: ArraySlice<UInt8>, at location: SourceLocation) -> Line {
+    static func read(_ raw: ArraySlice<UInt8>, at location: FileLocation) -> Line {
         let line = raw.dropTrailing { $0 == 0x0D }
         guard line.count <= lineBytesMax else { return .fault("the line is longer than \(lineBytesMax) bytes") }
         if line.contains(0) { return .fault("the line has a NUL byte: is this a text file?") }

@@ -55,6 +55,8 @@ package enum MQTTDecodeError: Error, Equatable {
     case duplicateProperty
     /// A property whose value is out of its range.
     case invalidPropertyValue
+    /// A topic alias of 0 [MQTT-3.3.2-8].
+    case zeroTopicAlias
     /// More user properties, or more bytes of them, than `DecodeLimits` allows.
     case tooManyUserProperties
     /// Authentication Data without Authentication Method (§3.1.2.11.10), or an AUTH without it (§3.15.2.2.2).
@@ -82,6 +84,8 @@ extension ReasonCode {
             self = .unsupportedProtocolVersion
         case .packetTooLarge:
             self = .packetTooLarge
+        case .zeroTopicAlias:
+            self = .topicAliasInvalid
         case .tooManyUserProperties:
             self = .quotaExceeded
         }

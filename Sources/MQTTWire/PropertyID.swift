@@ -110,15 +110,15 @@ extension PropertyID {
         self == .userProperty || (self == .subscriptionIdentifier && packet == .publish)
     }
 
-    /// Whether a number is a legal value: flags are 0 or 1, and 0 has no meaning as a maximum, an alias or a
-    /// subscription identifier.
+    /// Whether a number is a legal value: flags are 0 or 1, and 0 has no meaning as a maximum or a subscription
+    /// identifier. Topic Alias 0 has an error of its own.
     func allows(_ number: UInt32) -> Bool {
         switch self {
         case .payloadFormatIndicator, .requestProblemInformation, .requestResponseInformation, .maximumQoS,
             .retainAvailable, .wildcardSubscriptionAvailable, .subscriptionIdentifierAvailable,
             .sharedSubscriptionAvailable:
             number <= 1
-        case .receiveMaximum, .maximumPacketSize, .subscriptionIdentifier, .topicAlias:
+        case .receiveMaximum, .maximumPacketSize, .subscriptionIdentifier:
             number != 0
         default: true
         }

@@ -6,7 +6,7 @@ internal import Messaging
 package struct PublishProperties: Equatable {
     /// The section without its length, validated.
     package let raw: ByteView
-    /// 1 to 65,535; whether it is within the maximum is for the connection to say [MQTT-3.3.2-8].
+    /// 1 to 65,535; whether it is within the maximum is for the connection to say [MQTT-3.3.2-9].
     package private(set) var topicAlias: UInt16?
     /// Seconds.
     package private(set) var messageExpiryInterval: UInt32?
@@ -46,7 +46,9 @@ package struct PublishProperties: Equatable {
 
     private mutating func take(_ id: PropertyID, _ value: PropertyValue) throws(MQTTDecodeError) {
         switch (id, value) {
-        case (.topicAlias, .uint16(let alias)): topicAlias = alias
+        case (.topicAlias, .uint16(let alias)):
+            guard alias != 0 else { throw .zeroTopicAlias }  // [MQTT-3.3.2-8]
+            topicAlias = alias
         case (.messageExpiryInterval, .uint32(let seconds)): messageExpiryInterval = seconds
         case (.subscriptionIdentifier, _): hasSubscriptionIdentifiers = true
         case (.payloadFormatIndicator, .byte(let format)): payloadFormatIndicator = format

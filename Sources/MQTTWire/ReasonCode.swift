@@ -115,13 +115,13 @@ package enum ReasonCode: UInt8, Sendable {
         }
     }
 
-    /// §3.14.2.1, table 3-10 [MQTT-3.14.2-1].
+    /// §3.14.2.1, table 3-10 [MQTT-3.14.2-1]; table 2-6 alone adds Bad Authentication Method.
     private var isValidInDisconnect: Bool {
         switch self {
         case .success, .disconnectWithWillMessage, .unspecifiedError, .malformedPacket, .protocolError,
-            .implementationSpecificError, .notAuthorized, .serverBusy, .serverShuttingDown, .keepAliveTimeout,
-            .sessionTakenOver, .topicFilterInvalid, .topicNameInvalid, .receiveMaximumExceeded, .topicAliasInvalid,
-            .packetTooLarge, .messageRateTooHigh, .quotaExceeded, .administrativeAction, .payloadFormatInvalid,
+            .implementationSpecificError, .notAuthorized, .serverBusy, .serverShuttingDown,
+            .badAuthenticationMethod, .keepAliveTimeout, .sessionTakenOver, .topicFilterInvalid, .topicNameInvalid,
+            .receiveMaximumExceeded, .topicAliasInvalid, .packetTooLarge, .messageRateTooHigh, .quotaExceeded, .administrativeAction, .payloadFormatInvalid,
             .retainNotSupported, .qosNotSupported, .useAnotherServer, .serverMoved,
             .sharedSubscriptionsNotSupported, .connectionRateExceeded, .maximumConnectTime,
             .subscriptionIdentifiersNotSupported, .wildcardSubscriptionsNotSupported:

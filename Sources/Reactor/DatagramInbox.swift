@@ -1,18 +1,52 @@
 package import Bytes
+internal import CLinux
 package import Messaging
 
 /// Where received datagrams lie until the next receive: room for 64, each up to the largest that UDP can carry.
 ///
-/// One inbox serves all UDP sockets of a loop.
+/// One inbox serves all UDP sockets of a loop. Its 4 MiB are address space: ordinary datagrams touch one page of
+/// each place, 256 KiB in all, so no datagram is ever cut and small ones cost little memory.
 package final class DatagramInbox {
-    package init() { fatalError() }
+    /// How many datagrams one receive brings at most.
+    package static let datagramsMax = Int(CLINUX_DATAGRAMS)
+
+    private struct Entry {
+        var bytes: ByteView
+        var path: DatagramPath
+    }
+
+    let room: OpaquePointer
+    private var entries: [Entry] = []
+
+    /// An empty inbox; stops the program if there is no address space for it.
+    package init() {
+        guard let room = clinux_inbox_create() else { preconditionFailure("no memory for an inbox") }
+        self.room = room
+        entries.reserveCapacity(DatagramInbox.datagramsMax)
+    }
+
+    deinit {
+        clinux_inbox_free(room)
+    }
 
     /// How many datagrams the last receive brought.
-    package private(set) var count = 0
+    package var count: Int { entries.count }
 
-    /// The bytes of a datagram, valid until the next receive.
-    package func bytes(_ index: Int) -> ByteView { fatalError() }
+    /// The bytes of a datagram, perhaps none, valid until the next receive.
+    package func bytes(_ index: Int) -> ByteView { entries[index].bytes }
 
     /// Where it came from, which address of ours it asked, and by which interface and listener it came in.
-    package func path(_ index: Int) -> DatagramPath { fatalError() }
+    package func path(_ index: Int) -> DatagramPath { entries[index].path }
+
+    func removeAll() {
+        entries.removeAll(keepingCapacity: true)
+    }
+
+    func append(_ datagram: clinux_datagram, on socket: DatagramSocket) {
+        let local = socket.isWildcard ? PeerAddress(datagram.local) : socket.local
+        let path = DatagramPath(
+            remote: PeerAddress(datagram.remote), local: local.with(port: 0), interface: datagram.interface,
+            listener: socket.listener)
+        entries.append(Entry(bytes: ByteView(start: datagram.bytes, count: Int(datagram.count)), path: path))
+    }
 }

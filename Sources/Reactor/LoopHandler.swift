@@ -11,7 +11,7 @@ package protocol LoopHandler: AnyObject {
     func accepted(_ connection: Token, from peer: PeerAddress, on listener: Token, now: Now)
 
     /// No descriptor or memory is left for new connections. The listener rests until one of ours is closed, or for
-    /// `EventLoop.acceptPause`; peers wait in its backlog meanwhile. Called once for each rest: log it.
+    /// `LoopLimits.acceptPause`; peers wait in its backlog meanwhile. Called once for each rest: log it.
     func acceptPaused(on listener: Token, because error: ReactorError, now: Now)
 
     /// Bytes, the end or an error wait: call `EventLoop.read` once. What is left is announced again next turn, so

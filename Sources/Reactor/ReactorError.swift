@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Glibc
 package import Messaging
 
 /// A system call that failed: which, on what address, why, and what to do about it.

@@ -1,16 +1,81 @@
-// System calls and macros that Swift cannot see by itself.
+// System calls and macros that Swift cannot see by itself. Functions that can fail answer -errno.
 #ifndef CLINUX_H
 #define CLINUX_H
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include <errno.h>
-#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
+
+struct sockaddr;
 
 /// The text of an errno; static, valid for any number.
 const char *clinux_error(int code);
 /// The text of an error of getaddrinfo; static, valid for any number.
 const char *clinux_lookup_error(int code);
+
+/// An address in host order; IPv4 in its IPv4-mapped form. The Swift side calls it PeerAddress.
+typedef struct {
+    uint64_t high, low;
+    uint32_t scope;
+    uint16_t port;
+} clinux_address;
+
+/// What a socket address says.
+clinux_address clinux_decode(const struct sockaddr *name);
+/// A nonblocking socket of the address's family; the descriptor or -errno.
+int clinux_socket(clinux_address address, bool datagrams);
+int clinux_bind(int descriptor, clinux_address address);
+/// The address that the socket is bound to.
+int clinux_local_address(int descriptor, clinux_address *address);
+/// The next connection, nonblocking; its descriptor or -errno.
+int clinux_accept(int listener, clinux_address *peer);
+int clinux_set(int descriptor, int level, int option, int value);
+
+/// A nonblocking event counter; its descriptor or -errno.
+int clinux_eventfd(void);
+/// Blocks SIGINT, SIGTERM, SIGHUP and SIGUSR1 for this thread, ignores SIGPIPE; the descriptor that reports the
+/// blocked signals, or -errno.
+int clinux_signals(void);
+/// The next signal that arrived, or -errno.
+int clinux_next_signal(int descriptor);
+
+/// Datagrams handled by one system call.
+#define CLINUX_DATAGRAMS 64
+
+/// Lets a UDP socket tell which address of ours each datagram asked.
+int clinux_report_local_address(int descriptor, bool ipv4);
+
+/// Room for received datagrams.
+typedef struct clinux_inbox clinux_inbox;
+/// NULL if there is no memory.
+clinux_inbox *clinux_inbox_create(void);
+void clinux_inbox_free(clinux_inbox *inbox);
+/// Receives up to CLINUX_DATAGRAMS datagrams; their number or -errno.
+int clinux_receive(int descriptor, clinux_inbox *inbox);
+
+/// One received datagram.
+typedef struct {
+    const void *bytes;
+    uint32_t count;
+    /// 0 if unknown.
+    uint32_t interface;
+    clinux_address remote;
+    /// The address of ours that was asked; zero if unknown or a group.
+    clinux_address local;
+    /// Datagrams the socket has dropped for want of room so far, modulo 2^32, if has_overflow.
+    uint32_t overflow;
+    bool has_overflow;
+} clinux_datagram;
+clinux_datagram clinux_received(const clinux_inbox *inbox, int index);
+
+/// Headers for datagrams to be sent.
+typedef struct clinux_outbox clinux_outbox;
+/// NULL if there is no memory.
+clinux_outbox *clinux_outbox_create(void);
+void clinux_outbox_free(clinux_outbox *outbox);
+/// Fills place `index`; `local` zero lets the system choose the source address. The bytes must stay until sent.
+void clinux_prepare(
+    clinux_outbox *outbox, int index, const void *bytes, size_t count, clinux_address remote, clinux_address local);
+/// Sends `count` prepared datagrams from place `first` on; how many the system took, or -errno for the first.
+int clinux_send(int descriptor, clinux_outbox *outbox, int first, int count);
 #endif

@@ -1,0 +1,52 @@
+# The two commands of the README are `make run` and `make test`; both work on a fresh Debian 12 with Swift 6.3.
+# `make help` lists the rest.
+
+SHELL := /bin/bash
+SWIFT ?= swift
+# Each target says what it imports, or the build fails.
+STRICT := --explicit-target-dependency-import-check error
+BINARY := .build/release/dormouse
+# Debian packages: what the build needs, and what the tests need beside it.
+BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev
+TEST_PACKAGES := mosquitto mosquitto-clients tshark python3 python3-venv procps
+
+.PHONY: help run build test unit end-to-end bench sim format lint clean build-packages test-packages
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+run: build ## build in release mode and run the gateway on gateway.conf
+	@exec $(BINARY) run --config gateway.conf
+
+build: build-packages ## build the release binary, .build/release/dormouse
+	$(SWIFT) build -c release --product dormouse $(STRICT)
+
+test: test-packages build ## install what the tests need and run all of them
+	@Tests/run
+
+unit: build-packages ## the Swift tests alone: modules, engine, simulation
+	$(SWIFT) test --disable-xctest $(STRICT)
+
+end-to-end: test-packages build ## the tests with real clients alone
+	@Tests/run end-to-end
+
+bench: test-packages build ## the gateway against mosquitto in the same run
+	@Benchmarks/run
+
+sim: ## simulate from a seed: make sim SEED=1, or for a time: make sim MINUTES=5
+	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+format: ## lay the source out
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests Benchmarks
+
+lint: ## check the source's layout
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
+
+clean: ## remove what was built
+	rm -rf .build
+
+build-packages:
+	@.ci/install-packages $(BUILD_PACKAGES)
+
+test-packages:
+	@.ci/install-packages $(TEST_PACKAGES)

@@ -1,0 +1,148 @@
+import Bytes
+import Clockwork
+import Messaging
+
+@testable import BrokerCore
+
+/// A broker, a clock and the answers of its links: what the tests of the broker stand in.
+struct BrokerWorld {
+    var broker: Broker
+    var now = Now(instant: Instant(nanoseconds: 1_000_000_000), unixSeconds: 1_700_000_000)
+    var effects = BrokerEffects()
+    /// What each link was told, in order, since it was last asked.
+    private var told: [LinkID: [Told]] = [:]
+    private var links = 100
+
+    /// An answer with the message it showed, which lives no longer than the answer.
+    enum Told: Equatable {
+        case message(Received)
+        case answer(LinkAnswer)
+    }
+
+    /// A delivery as its receiver saw it.
+    struct Received: Equatable {
+        var topic: ByteString
+        var payload: ByteString
+        var qos: QoS
+        var packetIdentifier: UInt16 = 0
+        var isDuplicate = false
+        var retain = false
+        var identifiers: [UInt32] = []
+        var expiry: UInt32?
+    }
+
+    init(_ limits: BrokerLimits = BrokerLimits()) {
+        broker = Broker(limits: limits, seed: 1)
+    }
+
+    mutating func ask(_ link: LinkID, _ request: LinkRequest) {
+        broker.handle(request, from: link, now: now, into: &effects)
+        take()
+    }
+
+    mutating func advance(_ duration: Duration) {
+        now.instant = now.instant + duration
+        now.unixSeconds += duration.components.seconds
+        broker.advance(to: now, into: &effects)
+        take()
+    }
+
+    mutating func shutDown() {
+        broker.shutDown(now: now, into: &effects)
+        take()
+    }
+
+    private mutating func take() {
+        for effect in effects.list {
+            guard case .answer(let link, let answer) = effect else { continue }
+            told[link, default: []].append(told(answer))
+        }
+        effects.list.removeAll()
+    }
+
+    private func told(_ answer: LinkAnswer) -> Told {
+        guard case .deliver(let delivery) = answer, let view = broker.message(delivery.message, now: now) else {
+            return .answer(answer)
+        }
+        var identifiers = delivery.identifiers == .none ? [] : [delivery.identifiers.raw]
+        if let list = delivery.identifiers.listIndex { identifiers = broker.identifiers(at: list) }
+        return .message(
+            Received(
+                topic: ByteString(view.topicName), payload: ByteString(view.payload), qos: delivery.qos,
+                packetIdentifier: delivery.packetIdentifier, isDuplicate: delivery.isDuplicate,
+                retain: delivery.retain, identifiers: identifiers, expiry: view.messageExpiryInterval))
+    }
+
+    /// Everything a link was told since the last call.
+    mutating func heard(_ link: LinkID) -> [Told] {
+        told.removeValue(forKey: link) ?? []
+    }
+
+    /// Just the messages among it.
+    mutating func messages(_ link: LinkID) -> [Received] {
+        heard(link).compactMap { if case .message(let message) = $0 { message } else { nil } }
+    }
+
+    // MARK: What clients do
+
+    /// A fresh link with a session; what CONNACK said is passed over.
+    mutating func client(
+        _ clientID: ClientID, clean: Bool = true, expiry: UInt32 = 0, window: UInt16 = 20, will: Will? = nil,
+        isDevice: Bool = false, receiveMaximum: UInt16 = 20
+    ) -> LinkID {
+        links += 1
+        let link: LinkID = isDevice ? .device(links) : .connection(links)
+        ask(
+            link,
+            .attach(
+                SessionOffer(
+                    clientID: clientID, cleanStart: clean, sessionExpiryInterval: expiry,
+                    pace: isDevice ? .oneAtATime : .window(window), will: will, receiveMaximum: receiveMaximum)))
+        return link
+    }
+
+    mutating func attached(_ link: LinkID) -> Attached? {
+        for case .answer(.attached(let attached)) in heard(link) { return attached }
+        return nil
+    }
+
+    @discardableResult
+    mutating func subscribe(
+        _ link: LinkID, _ filter: ByteString, _ qos: QoS = .exactlyOnce, noLocal: Bool = false,
+        retainAsPublished: Bool = false, handling: SubscriptionOptions.RetainHandling = .sendAtSubscribe,
+        identifier: UInt32 = 0
+    ) -> [SubscriptionOutcome] {
+        let options = SubscriptionOptions(
+            maximumQoS: qos, noLocal: noLocal, retainAsPublished: retainAsPublished, retainHandling: handling,
+            identifier: identifier)
+        let before = heard(link)
+        ask(link, .subscribe(packetIdentifier: 1, [SubscriptionRequest(filter: filter, options: options)]))
+        var outcomes: [SubscriptionOutcome] = []
+        var rest: [Told] = before
+        for told in heard(link) {
+            if case .answer(.subscribed(_, let all)) = told { outcomes = all } else { rest.append(told) }
+        }
+        told[link] = rest
+        return outcomes
+    }
+
+    mutating func publish(
+        _ link: LinkID, _ topic: ByteString, _ payload: ByteString, _ qos: QoS = .atMostOnce, id: UInt16 = 0,
+        retain: Bool = false, expiry: UInt32? = nil
+    ) {
+        topic.withView { topic in
+            payload.withView { payload in
+                ask(
+                    link,
+                    .publish(
+                        IncomingPublish(
+                            topic: .name(topic), qos: qos, retain: retain, packetIdentifier: id, payload: payload,
+                            messageExpiryInterval: expiry)))
+            }
+        }
+    }
+
+    mutating func acknowledge(_ link: LinkID, _ kind: Acknowledgement.Kind, _ id: UInt16) {
+        ask(link, .acknowledge(Acknowledgement(kind, id)))
+    }
+}
