@@ -152,6 +152,8 @@ extension Gateway {
     /// The broker has given the session.
     mutating func attached(_ answer: Attached, _ slot: Int) {
         guard case .connecting(let connecting) = table[slot].state, case .attaching(let will) = connecting.step else {
+            // Nobody wants it any more: a link must not be left behind attached.
+            if !table[slot].state.isAttached { ask(slot, .detach(Farewell(publishesWill: false))) }
             return
         }
         if answer.sessionPresent {

@@ -18,10 +18,9 @@ extension Gateway {
             }
         case .active, .asleep, .awake:
             if seconds > 0 { return fallAsleep(seconds: seconds, slot) }
-            ask(slot, .detach(Farewell(publishesWill: false)))
             send(.disconnect(duration: nil), to: slot)  // [SN-6.12]
             log(.disconnected(table[slot].clientID, nil))
-            depart(slot) { .disconnected($0) }
+            depart(slot, Farewell(publishesWill: false)) { .disconnected($0) }
         case .disconnected, .lost:
             counters.unexpected += 1
         }
@@ -42,40 +41,40 @@ extension Gateway {
             return
         }
         log(.disconnected(table[slot].clientID, reason))
-        depart(slot) { .disconnected($0) }
+        depart(slot, nil) { .disconnected($0) }
     }
 
     /// Nothing was heard of the device for too long: its will is published (§6.14) [D-22].
     mutating func lose(_ slot: Int) {
-        ask(slot, .detach(Farewell(publishesWill: true)))
         log(.lost(table[slot].clientID))
-        depart(slot) { .lost($0) }
+        depart(slot, Farewell(publishesWill: true)) { .lost($0) }
     }
 
     /// Every device that listens is told; no will is published, since it is not the devices that go.
     mutating func shutDown() {
         for slot in table.slots where table.contains(slot) {
+            var isAttached = true
             switch table[slot].state {
             case .connecting(let connecting):
                 send(.disconnect(duration: nil), to: slot)
-                if connecting.isAttaching || connecting.isResuming {
-                    ask(slot, .detach(Farewell(publishesWill: false)))
-                }
+                isAttached = connecting.isAttaching || connecting.isResuming
             case .active, .awake:
                 send(.disconnect(duration: nil), to: slot)
-                ask(slot, .detach(Farewell(publishesWill: false)))
             case .asleep:
-                ask(slot, .detach(Farewell(publishesWill: false)))
+                break
             case .disconnected, .lost:
                 continue
             }
             _ = takeChallenge(slot)
-            depart(slot) { .disconnected($0) }
+            depart(slot, isAttached ? Farewell(publishesWill: false) : nil) { .disconnected($0) }
         }
     }
 
     /// The link is gone. The record stays as long as the session does, and with it the topic ids [D-03].
-    private mutating func depart(_ slot: Int, to state: (Away) -> State) {
+    private mutating func depart(_ slot: Int, _ farewell: Farewell?, to state: (Away) -> State) {
+        // Topics are let go while the broker still knows the link.
+        if table[slot].sessionExpiryInterval == 0 { forgetTopics(slot) }
+        if let farewell { ask(slot, .detach(farewell)) }
         dropLinkState(slot)
         table.unbind(slot)
         let claim = takeChallenge(slot)

@@ -92,13 +92,9 @@ extension Gateway {
         send(.gwInfo(gwID: configuration.gatewayID, gwAdd: .empty), to: path)  // [SN-6.1]
     }
 
-    /// What the broker says to the device in `slot`. Answers to a device that went meanwhile come too late and mean
-    /// nothing, but for a topic that was kept for it.
+    /// What the broker says to the device in `slot`.
     mutating func answered(_ slot: Int, _ answer: LinkAnswer, _ message: MessageView?) {
-        guard table.contains(slot) else {
-            if case .resolved(_, let topic?, _) = answer { ask(slot, .forget(topic)) }
-            return
-        }
+        guard table.contains(slot) else { return answeredTooLate(slot, answer) }
         switch answer {
         case .attached(let attached): self.attached(attached, slot)
         case .refused(let refusal): attachRefused(refusal, slot)
@@ -109,6 +105,15 @@ extension Gateway {
         case .unsubscribed(let id, _): unsubscribed(msgID: id, slot)
         case .resolved(let token, let topic, let refusal): resolved(msgID: token, topic, refusal, slot)
         case .drained: drained(slot)
+        }
+    }
+
+    /// An answer to a device that went meanwhile: what the broker gave is given back.
+    private mutating func answeredTooLate(_ slot: Int, _ answer: LinkAnswer) {
+        switch answer {
+        case .resolved(_, let topic?, _): ask(slot, .forget(topic))
+        case .attached: ask(slot, .detach(Farewell(publishesWill: false)))
+        case .resolved, .refused, .close, .acknowledge, .deliver, .subscribed, .unsubscribed, .drained: break
         }
     }
 }

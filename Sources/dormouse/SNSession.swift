@@ -116,7 +116,7 @@ struct SNSocket {
 
     /// Sends a datagram. A refusal shows itself when the answer is read; anything else is loss, which is repeated.
     func send(_ bytes: ByteString) {
-        _ = bytes.withView { Glibc.send(descriptor, $0.memory.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) }
+        _ = bytes.withView { Glibc.send(descriptor, $0.memory.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
     }
 
     /// Waits for a datagram; nil when the time has come, or for nothing in particular.
@@ -130,7 +130,7 @@ struct SNSocket {
         }
         guard poll(&entry, 1, milliseconds) > 0 else { return nil }
         var buffer = [UInt8](repeating: 0, count: Int(UInt16.max))
-        let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT.rawValue))
+        let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
         if count >= 0 { return ByteString(Array(buffer[..<count])) }
         guard errno != ECONNREFUSED else {
             throw Failure.runtime("nobody listens at \(place): start the gateway, or name it with -h and -p")
