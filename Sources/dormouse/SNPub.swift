@@ -75,8 +75,9 @@ struct SNPub: ParsableCommand {
         }
         try session.connect(cleanSession: true, keepAlive: 60)
         session.perform(.publish(token: 0, publication))
-        try check(try session.nextOutcome(), session)
+        let outcome = try session.nextOutcome()
         try session.disconnect()
+        try check(outcome, session)
     }
 
     private var deviceTopic: Device.Topic {

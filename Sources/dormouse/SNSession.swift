@@ -33,8 +33,9 @@ struct SNSession {
         guard outcome == .connected else { throw failure(outcome) }
     }
 
-    /// DISCONNECT. What was to be done is done, so a missing answer is no fault.
+    /// DISCONNECT, if there is a connection. What was to be done is done, so a missing answer is no fault.
     mutating func disconnect() throws {
+        guard device.state != .disconnected else { return }
         perform(.disconnect)
         _ = try nextOutcome()
     }
