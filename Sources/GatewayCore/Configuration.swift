@@ -107,4 +107,10 @@ extension Gateway.Configuration {
     func rules(of listener: UInt16) -> Listener {
         Int(listener) < listeners.count ? listeners[Int(listener)] : Listener()
     }
+
+    /// One rule of the listener, without a copy of all: they are looked at with each delivery.
+    @inline(__always)
+    func rule<Value>(_ rule: (Listener) -> Value, of listener: UInt16) -> Value {
+        Int(listener) < listeners.count ? rule(listeners[Int(listener)]) : rule(Listener())
+    }
 }

@@ -98,7 +98,7 @@ extension Gateway {
 
     /// CONNECT from sleep: the session goes on [D-02].
     private mutating func resume(_ slot: Int, _ request: ConnectRequest, _ asleep: Asleep) {
-        if rules(of: slot).isStrict, request.cleanSession {
+        if isStrict(slot), request.cleanSession {
             detachToReconnect(slot)
             return begin(slot, request, from: .disconnected(sessionEnd(slot)))
         }

@@ -11,7 +11,7 @@ extension Gateway {
             counters.deliveriesOutOfTurn += 1
             return
         }
-        let bytesMax = rules(of: slot).messageBytesMax
+        let bytesMax = configuration.rule({ $0.messageBytesMax }, of: table[slot].path.listener)
         let bytes = encodedBytes(fields: 5, message.payload.count)
         guard bytes <= bytesMax else { return dropTooLong(bytes, delivery, slot) }
         if let alias = table[slot].topics.alias(of: delivery.topic) {
@@ -100,12 +100,11 @@ extension Gateway {
         case .resting(let downlink, let until):
             if until > now.instant {
                 table[slot].retryAt = until
-                return arm(slot)
+                return arm(slot, for: until)
             }
             return begin(downlink, slot)
         }
-        table[slot].retryAt = retryInstant()
-        arm(slot)
+        awaitAnswer(slot)
     }
 
     /// Goes on with a delivery: REGISTER first, if the device does not know the id.

@@ -66,7 +66,7 @@ extension Gateway {
         case .active:
             return true
         case .awake:
-            if !rules(of: slot).isStrict { return true }
+            if !isStrict(slot) { return true }
             callBack(slot)
         case .asleep:
             callBack(slot)

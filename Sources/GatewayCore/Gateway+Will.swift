@@ -15,8 +15,7 @@ extension Gateway {
         case .willMessage: send(.willMsgReq, to: slot)
         case .attaching: return
         }
-        table[slot].retryAt = retryInstant()
-        arm(slot)
+        awaitAnswer(slot)
     }
 
     mutating func willTopicReceived(_ topic: SNWillTopic?, _ slot: Int) {
