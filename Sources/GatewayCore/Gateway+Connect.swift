@@ -39,6 +39,7 @@ extension Gateway {
         case .connecting, .active, .asleep, .awake:
             if !isHere {
                 guard mayMove(from: table[slot].path, to: path) else { return challenge(slot, request, path) }
+                ownerAnswered(slot)
                 move(slot, to: path)
             }
             reconnect(slot, request, isHere: isHere)
@@ -64,7 +65,7 @@ extension Gateway {
         begin(slot, request, from: .new)
     }
 
-    /// CONNECT from a device whose link is there, or about to be.
+    /// CONNECT from a device that may have this record.
     mutating func reconnect(_ slot: Int, _ request: ConnectRequest, isHere: Bool) {
         switch table[slot].state {
         case .connecting(let connecting):
@@ -81,8 +82,10 @@ extension Gateway {
         case .awake(let awake):
             ask(slot, .window(isOpen: false))
             resume(slot, request, awake.asleep)
-        case .disconnected, .lost:
-            preconditionFailure("admit has sorted these out")
+        case .disconnected(let away):
+            begin(slot, request, from: .disconnected(away))
+        case .lost(let away):
+            begin(slot, request, from: .lost(away))
         }
     }
 
@@ -134,7 +137,7 @@ extension Gateway {
     mutating func attach(_ slot: Int, _ request: ConnectRequest, _ will: Will?, _ origin: Connecting.Origin) {
         table[slot].retryAt = nil
         if case .asleep = origin {
-            wills[slot] = will
+            store(will, slot)
             ask(slot, .setWill(will))
             return activate(slot, request, sessionPresent: true)
         }
@@ -161,7 +164,7 @@ extension Gateway {
         } else {
             forgetTopics(slot)
         }
-        wills[slot] = will
+        store(will, slot)
         table[slot].sessionExpiryInterval = answer.sessionExpiryInterval
         activate(slot, connecting.request, sessionPresent: answer.sessionPresent)
     }

@@ -17,7 +17,7 @@ extension Gateway {
         if let alias = table[slot].topics.alias(of: delivery.topic) {
             return start(.publishing(Downlink(delivery, alias)), slot)
         }
-        guard let index = index(for: delivery, slot) else { return }
+        guard let index = index(for: delivery, message, slot) else { return }
         let downlink = Downlink(delivery, TopicReference(type: .normal, id: topicID(at: index)))
         switch table[slot].topics.entries[index].knowledge {
         case .known:
@@ -33,9 +33,10 @@ extension Gateway {
     }
 
     /// Where the topic is in the device's table; nil if there is no more room, and the delivery is dropped.
-    private mutating func index(for delivery: Delivery, _ slot: Int) -> Int? {
+    private mutating func index(for delivery: Delivery, _ message: MessageView, _ slot: Int) -> Int? {
         if let index = table[slot].topics.index(of: delivery.topic) { return index }
-        guard let index = addTopic(delivery.topic, .unknown, slot) else {
+        let isServers = message.topicName.beginsWithDollar
+        guard let index = addTopic(delivery.topic, .unknown, isServers: isServers, slot) else {
             ask(slot, .abandon(packetIdentifier: delivery.packetIdentifier))
             return nil
         }

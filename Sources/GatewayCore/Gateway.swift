@@ -35,6 +35,12 @@ package struct Gateway {
     var wills: [Int: Will] = [:]
     /// Claims to client ids whose owners are being asked [D-15].
     var challenges: [Challenge] = []
+    /// Newcomers whose client id has become free during this event.
+    var claims: [Claim] = []
+    /// Topic ids in all tables.
+    var topicCount = 0
+    /// Bytes of all stored wills.
+    var willBytes = 0
     var strangerReplies: RateLimiter
     var anonymousPublishes: RateLimiter
 
@@ -76,6 +82,7 @@ package struct Gateway {
         case .answered(let slot, let answer, let message): answered(slot, answer, message)
         case .shutDown: shutDown()
         }
+        admitClaims()
         swap(&self.effects, &effects)
     }
 
@@ -88,6 +95,7 @@ package struct Gateway {
         swap(&self.effects, &effects)
         while let slot = timers.expire(to: now.instant) {
             deadlineReached(slot)
+            admitClaims()
         }
         swap(&self.effects, &effects)
     }

@@ -149,6 +149,33 @@ import Testing
         #expect(world.attach(sessionPresent: true, expiry: .max) == ["2:1 CONNACK 0", "0? open"])
     }
 
+    @Test("A device that is challenged and moves has answered")
+    func ownerMoves() {
+        var world = World()
+        _ = world.connect()
+        _ = world.receive(.connect(SNConnect("dev")), host: 2)
+        #expect(world.receive(.connect(SNConnect("dev")), from: 2) == [
+            "2:1 CONNACK 1", "0? detach", "0? attach dev clean",
+        ])
+    }
+
+    @Test("Two devices that claim each other's ids and addresses end in order")
+    func crossedClaims() {
+        var world = World()
+        _ = world.connect("s", port: 1, host: 1, slot: 0)
+        _ = world.connect("o", port: 1, host: 2, slot: 1)
+        #expect(world.receive(.connect(SNConnect("s")), host: 2) == ["1 PINGREQ"])
+        // A third address claims "o", and "s" then moves there.
+        #expect(world.receive(.connect(SNConnect("o")), from: 9) == ["2:1 PINGREQ"])
+        _ = world.receive(.connect(SNConnect("s")), from: 9)
+        _ = world.attach()
+        _ = world.pass(.seconds(10))
+        // "o" was silent, so the claim to it goes through, and "s" has lost its address to it.
+        #expect(world.gateway.clientID(of: 0) == nil)
+        #expect(world.gateway.clientID(of: 1) == "o")
+        #expect(world.gateway.path(of: 1) == World.path(9))
+    }
+
     @Test("Policy never: another port is questioned too; policy address: nobody is [D-13]")
     func policies() {
         var never = World(listener: { $0.rebind = .never })

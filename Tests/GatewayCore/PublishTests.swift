@@ -208,6 +208,17 @@ import Testing
         }
     }
 
+    @Test("Ids of the server's own topics can be received, not published to (attack case 54)")
+    func serversTopics() {
+        var world = world()
+        _ = world.receive(.subscribe(SNSubscribe(msgID: 3, topic: .name(view("$SYS/uptime")))))
+        _ = world.answer(.subscribed(packetIdentifier: 3, [.granted(.atLeastOnce, TopicID(index: 8))]))
+        #expect(world.deliver(topic: 8, name: "$SYS/uptime", qos: .atMostOnce).first == "1 PUBLISH q0 normal:2 m0 #7")
+        #expect(world.receive(.publish(SNPublish(.one, 2, msgID: 4))) == ["1 PUBACK 2 m4 2"])
+        _ = world.deliver(topic: 9, name: "$SYS/version", qos: .atMostOnce)
+        #expect(world.receive(.publish(SNPublish(.one, 3, msgID: 4))) == ["1 PUBACK 3 m4 2"])
+    }
+
     @Test("Answers that come after the device is gone are not sent")
     func late() {
         var world = world()

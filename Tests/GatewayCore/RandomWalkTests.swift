@@ -98,7 +98,7 @@ import Testing
                 }
             default:
                 let port = below(9)
-                let path = World.path(port, host: below(20) == 0 ? 2 : 1)
+                let path = World.path(port, host: below(8) == 0 ? 2 : 1)
                 gateway.handle(.received(packet(port), from: path), now: now, into: &effects)
             }
             settle(effects)
