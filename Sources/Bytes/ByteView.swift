@@ -3,8 +3,8 @@
 /// A view is valid during the call that hands it over and never longer; whoever keeps the bytes makes a
 /// `ByteString` of them. Views are compared by content, byte for byte [MQTT-4.7.3-4].
 ///
-/// `public`, as the types of this module that hot paths use are: the compiler (Swift 6.3) does not inline functions of
-/// a `package` type into other modules, `@inlinable` or not. Its members stay `package`.
+/// `public`, as all types of the lowest modules that hot paths use: the compiler (Swift 6.3) does not inline functions
+/// of a `package` type into other modules, `@inlinable` or not (docs/adr/0002-build-settings.md).
 @frozen
 public struct ByteView: Equatable {
     /// The memory looked at.
