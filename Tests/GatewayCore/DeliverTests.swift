@@ -68,9 +68,11 @@ import Testing
         #expect(world.deliver(topic: 5, id: 9, duplicate: true) == ["1 PUBLISH q1 dup normal:1 m9 #7"])
     }
 
-    @Test("An unknown topic: REGISTER, wait for REGACK, PUBLISH; the next time at once [D-05]", arguments: [
-        QoS.atMostOnce, .atLeastOnce, .exactlyOnce,
-    ])
+    @Test(
+        "An unknown topic: REGISTER, wait for REGACK, PUBLISH; the next time at once [D-05]",
+        arguments: [
+            QoS.atMostOnce, .atLeastOnce, .exactlyOnce,
+        ])
     func register(qos: QoS) {
         var world = world()
         #expect(world.deliver(topic: 6, id: 9, qos: qos) == ["0? keep 6", "1 REGISTER 2 #7"])
@@ -95,7 +97,8 @@ import Testing
         #expect(world.receive(regack(world, id: 1)) == ["1 PUBLISH q1 normal:1 m1 #7"])
     }
 
-    @Test("A CONNECT repeated by a device that had its CONNACK makes ids doubtful, a lost CONNACK does not [D-01] [D-03]")
+    @Test(
+        "A CONNECT repeated by a device that had its CONNACK makes ids doubtful, a lost CONNACK does not [D-01] [D-03]")
     func registerAfterRestart() {
         var world = World()
         _ = world.connect()

@@ -15,9 +15,10 @@ import Testing
         _ = world.connect()
         #expect(world.receive(.willTopicUpd(topic("gone"))) == ["0? setWill will gone= q1", "1 WILLTOPICRESP 0"])
         #expect(world.receive(.willMsgUpd(view("bye"))) == ["0? setWill will gone=bye q1", "1 WILLMSGRESP 0"])
-        #expect(world.receive(.willTopicUpd(topic("left", .exactlyOnce, retain: true))) == [
-            "0? setWill will left=bye q2 retain", "1 WILLTOPICRESP 0",
-        ])
+        #expect(
+            world.receive(.willTopicUpd(topic("left", .exactlyOnce, retain: true))) == [
+                "0? setWill will left=bye q2 retain", "1 WILLTOPICRESP 0",
+            ])
     }
 
     @Test("The empty WILLTOPICUPD deletes the will; a message without a topic gets 0x03 [D-34]")
