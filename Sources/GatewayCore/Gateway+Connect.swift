@@ -91,12 +91,12 @@ extension Gateway {
 
     /// The CONNACK was lost, or the device was restarted: the same answer, and everything stays [D-01].
     private mutating func repeatConnack(_ slot: Int) {
-        if table[slot].hasSpoken {
-            // It got the first CONNACK, so it may have been restarted and know no topic ids any more [D-03].
-            table[slot].topics.doubtAll()
-            table[slot].hasSpoken = false
-        }
         send(.connack(.accepted), to: slot)
+        guard table[slot].hasSpoken else { return }
+        // It got the first CONNACK, so it may have been restarted and know no topic ids any more [D-03].
+        table[slot].hasSpoken = false
+        table[slot].topics.doubtAll()
+        restartExchange(slot)
     }
 
     /// CONNECT from sleep: the session goes on [D-02].
@@ -106,6 +106,8 @@ extension Gateway {
             return begin(slot, request, from: .disconnected(sessionEnd(slot)))
         }
         table[slot].retryAt = nil
+        // A device that wakes by CONNECT and not by PINGREQ may have been restarted [D-03].
+        table[slot].topics.doubtAll()
         if request.will {
             begin(slot, request, from: .asleep(asleep))
         } else {
@@ -177,7 +179,7 @@ extension Gateway {
         send(.connack(.accepted), to: slot)
         log(.connected(table[slot].clientID, at: table[slot].path, sessionPresent: sessionPresent))
         ask(slot, .window(isOpen: true))
-        resumeExchange(slot)
+        restartExchange(slot)
         arm(slot)
     }
 

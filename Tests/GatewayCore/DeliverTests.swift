@@ -109,6 +109,33 @@ import Testing
         #expect(world.deliver(topic: 5) == ["1 REGISTER 1 #7"])
     }
 
+    @Test("A device restarted in the middle of a delivery is told its id before the message comes again [D-01] [D-03]")
+    func restartDuringDelivery() {
+        var world = World()
+        _ = world.connect()
+        _ = world.register("a/b", topic: 5)
+        _ = world.deliver(topic: 5, id: 9)
+        #expect(world.receive(.connect(SNConnect("dev"))) == ["1 CONNACK 0", "1 REGISTER 1 #7"])
+        #expect(world.receive(regack(world, id: 1)) == ["1 PUBLISH q1 dup normal:1 m9 #7"])
+    }
+
+    @Test("An acknowledgement that crosses a REGISTER or a pause still counts", arguments: [QoS.atLeastOnce, .exactlyOnce])
+    func crossedAcknowledgement(qos: QoS) {
+        for isPause in [false, true] {
+            var world = world()
+            _ = world.deliver(topic: 5, id: 9, qos: qos)
+            if isPause {
+                _ = world.receive(.puback(topicID: 1, msgID: 9, .congestion))
+            } else {
+                _ = world.receive(.puback(topicID: 1, msgID: 9, .invalidTopicID))
+                // The refusal again, by another way: one REGISTER is enough.
+                #expect(world.receive(.puback(topicID: 1, msgID: 9, .invalidTopicID)) == [])
+            }
+            let answer = qos == .atLeastOnce ? SNPacket.puback(topicID: 1, msgID: 9, .accepted) : .pubrec(msgID: 9)
+            #expect(world.receive(answer) == [qos == .atLeastOnce ? "0? puback 9" : "0? pubrec 9"])
+        }
+    }
+
     @Test("REGACK with a refusal: the topic is dropped for this session, the next message follows [D-06]")
     func regackRefused() {
         var world = world()

@@ -199,9 +199,11 @@ import Testing
         _ = world.deliver(topic: 5)
         #expect(
             world.receive(.connect(SNConnect("dev", clean: true, duration: 30))) == [
-                "1 CONNACK 0", "0? open", "1 PUBLISH q1 normal:1 m1 #7",
+                "1 CONNACK 0", "0? open", "1 REGISTER 1 #7",
             ])
         #expect(world.state() == .active)
+        #expect(
+            world.receive(.regack(topicID: 1, msgID: world.registerID, .accepted)) == ["1 PUBLISH q1 normal:1 m1 #7"])
         _ = world.receive(.puback(topicID: 1, msgID: 1, .accepted))
         // The new keep-alive counts.
         #expect(world.pass(.milliseconds(37_499)) == [])
@@ -215,7 +217,7 @@ import Testing
         _ = world.deliver(topic: 5)
         #expect(
             world.receive(.connect(SNConnect("dev"))) == [
-                "0? close", "1 CONNACK 0", "0? open", "1 PUBLISH q1 dup normal:1 m1 #7",
+                "0? close", "1 CONNACK 0", "0? open", "1 REGISTER 1 #7",
             ])
     }
 
