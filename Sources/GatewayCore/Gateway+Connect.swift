@@ -74,7 +74,7 @@ extension Gateway {
             if connecting.isAttaching { ask(slot, .detach(Farewell(publishesWill: false))) }
             begin(slot, request, from: connecting.origin)  // [D-35]
         case .active(let active):
-            if isHere, active.request == request { return repeatConnack(slot) }  // [D-01]
+            if isHere, isRepetition(of: active, request, slot) { return repeatConnack(slot) }  // [D-01]
             detachToReconnect(slot)
             begin(slot, request, from: .disconnected(sessionEnd(slot)))
         case .asleep(let asleep):
@@ -87,6 +87,15 @@ extension Gateway {
         case .lost(let away):
             begin(slot, request, from: .lost(away))
         }
+    }
+
+    /// Whether a CONNECT is the first one again. With CleanSession=1 it is not once the device has spoken and had time
+    /// for all its retries: it was restarted and wants what it says, a clean session.
+    private func isRepetition(of active: Active, _ request: ConnectRequest, _ slot: Int) -> Bool {
+        guard active.request == request else { return false }
+        let retries = retryNanoseconds * UInt64(max(0, configuration.retryCount) + 1)
+        let isLate = now.instant.nanoseconds - min(active.since.nanoseconds, now.instant.nanoseconds) > retries
+        return !(request.cleanSession && table[slot].hasSpoken && isLate)
     }
 
     /// The CONNACK was lost, or the device was restarted: the same answer, and everything stays [D-01].
@@ -173,7 +182,7 @@ extension Gateway {
 
     /// CONNACK, then whatever waits for the device.
     private mutating func activate(_ slot: Int, _ request: ConnectRequest, sessionPresent: Bool) {
-        enter(.active(Active(request: request)), slot)
+        enter(.active(Active(request: request, since: now.instant)), slot)
         table[slot].heard = now.instant
         table[slot].hasSpoken = false
         send(.connack(.accepted), to: slot)

@@ -119,7 +119,9 @@ import Testing
         #expect(world.receive(regack(world, id: 1)) == ["1 PUBLISH q1 dup normal:1 m9 #7"])
     }
 
-    @Test("An acknowledgement that crosses a REGISTER or a pause still counts", arguments: [QoS.atLeastOnce, .exactlyOnce])
+    @Test(
+        "An acknowledgement that crosses a REGISTER or a pause still counts",
+        arguments: [QoS.atLeastOnce, .exactlyOnce])
     func crossedAcknowledgement(qos: QoS) {
         for isPause in [false, true] {
             var world = world()
