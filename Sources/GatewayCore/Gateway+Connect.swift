@@ -88,12 +88,12 @@ extension Gateway {
 
     /// The CONNACK was lost, or the device was restarted: the same answer, and everything stays [D-01].
     private mutating func repeatConnack(_ slot: Int) {
-        if table[slot].hasSpoken {
-            // It got the first CONNACK, so it may have been restarted and know no topic ids any more [D-03].
-            table[slot].topics.doubtAll()
-            table[slot].hasSpoken = false
-        }
         send(.connack(.accepted), to: slot)
+        guard table[slot].hasSpoken else { return }
+        // It got the first CONNACK, so it may have been restarted and know no topic ids any more [D-03].
+        table[slot].topics.doubtAll()
+        table[slot].hasSpoken = false
+        reviewExchange(slot)
     }
 
     /// CONNECT from sleep: the session goes on [D-02].

@@ -117,6 +117,11 @@ extension Gateway {
         start(isKnown ? .publishing(downlink) : register(downlink, slot), slot)
     }
 
+    /// The device may know no topic ids any more: the delivery under way begins with REGISTER again [D-03].
+    mutating func reviewExchange(_ slot: Int) {
+        if case .publishing(let downlink) = table[slot].exchange { begin(downlink, slot) }
+    }
+
     /// The exchange is over: the broker hears how, and sends what comes next.
     private mutating func finish(_ request: LinkRequest, _ slot: Int) {
         table[slot].exchange = .idle
