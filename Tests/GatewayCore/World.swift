@@ -3,6 +3,7 @@ import Clockwork
 import GatewayCore
 import MQTTSNWire
 import Messaging
+import Testing
 
 /// A gateway with a virtual clock, and its effects as lines of text: `1 CONNACK 0` went to port 1, `0? open` asked the
 /// broker in the name of slot 0. The test plays devices and broker.
@@ -170,4 +171,17 @@ func view(_ bytes: [UInt8]) -> ByteView {
 func short(_ name: String) -> UInt16 {
     let bytes = Array(name.utf8)
     return UInt16(bytes[0]) << 8 | UInt16(bytes[1])
+}
+
+/// A packet as a test's argument. Unchecked, since its views are of memory that is never written again nor freed.
+struct Sample: @unchecked Sendable, CustomTestStringConvertible {
+    let packet: SNPacket
+
+    init(_ packet: SNPacket) { self.packet = packet }
+
+    var testDescription: String { "\(packet)" }
+}
+
+func samples(_ packets: SNPacket...) -> [Sample] {
+    packets.map(Sample.init)
 }
