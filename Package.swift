@@ -82,6 +82,7 @@ let package = Package(
         tests("MQTTWire", ["MQTTWire", "Bytes", "Clockwork", "Messaging"]),
         tests("MQTTSNWire", ["MQTTSNWire", "Bytes", "Clockwork", "Messaging"]),
         tests("BrokerCore", ["BrokerCore", "Bytes", "Clockwork", "Messaging"]),
+        tests("ConnectionCore", ["ConnectionCore", "Bytes", "Clockwork", "Messaging", "MQTTWire"]),
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("Configuration", ["Configuration", "Bytes"]),
         tests("Reactor", ["Reactor", "Bytes", "Clockwork", "Messaging", "CFaults"]),
