@@ -4,19 +4,19 @@
 /// and repair bad UTF-8 (DESIGN §6). Printing escapes everything but plain ASCII.
 public struct ByteString: Hashable, Comparable, Sendable, ExpressibleByStringLiteral {
     /// The bytes themselves.
-    @usableFromInline package var bytes: [UInt8]
+    public var bytes: [UInt8]
 
-    package init(_ bytes: [UInt8] = []) {
+    public init(_ bytes: [UInt8] = []) {
         self.bytes = bytes
     }
 
     /// A copy of what the view shows.
-    package init(_ view: ByteView) {
+    public init(_ view: ByteView) {
         bytes = Array(view.memory)
     }
 
     /// The UTF-8 bytes of a text of ours.
-    package init(_ text: String) {
+    public init(_ text: String) {
         bytes = Array(text.utf8)
     }
 
@@ -24,12 +24,12 @@ public struct ByteString: Hashable, Comparable, Sendable, ExpressibleByStringLit
         bytes = text.withUTF8Buffer { Array($0) }
     }
 
-    package var count: Int { bytes.count }
-    package var isEmpty: Bool { bytes.isEmpty }
+    public var count: Int { bytes.count }
+    public var isEmpty: Bool { bytes.isEmpty }
 
     /// Lends the bytes to `body`; the view must not leave it.
     @inlinable
-    package func withView<Result>(_ body: (ByteView) throws -> Result) rethrows -> Result {
+    public func withView<Result>(_ body: (ByteView) throws -> Result) rethrows -> Result {
         try bytes.withUnsafeBytes { try body(ByteView($0)) }
     }
 
@@ -48,7 +48,7 @@ extension ByteString: CustomStringConvertible {
 
 extension ByteView {
     /// The bytes for logs, escaped as `ByteString.description` does.
-    package var escaped: String {
+    public var escaped: String {
         var text = ""
         for byte in memory {
             switch byte {
@@ -65,7 +65,7 @@ extension ByteView {
 }
 
 /// One lower-case hexadecimal digit for the low four bits of `nibble`.
-package func hexDigit(_ nibble: UInt8) -> Character {
+public func hexDigit(_ nibble: UInt8) -> Character {
     let low = nibble & 0x0F
     return Character(Unicode.Scalar(low < 10 ? 0x30 + low : 0x57 + low))
 }
