@@ -24,9 +24,15 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let ordered = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+/// What a world needs that holds the whole engine.
+let world: [Target.Dependency] = [
+    "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "BrokerCore", "ConnectionCore", "GatewayCore", "Engine",
+]
 
 let package = Package(
     name: "dormouse",
@@ -55,6 +61,9 @@ let package = Package(
                 "GatewayCore",
             ]),
 
+        // The other end of MQTT-SN, for `dormouse sn` and the simulation.
+        module("DeviceCore", ["Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
+
         // The adapters: all I/O and all clocks.
         .target(name: "CLinux"),
         module("Reactor", ["Bytes", "Clockwork", "Messaging", "CLinux"]),
@@ -66,7 +75,7 @@ let package = Package(
             name: "dormouse",
             dependencies: [
                 "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "BrokerCore", "ConnectionCore", "GatewayCore",
-                "Engine", "Reactor", "Transport",
+                "DeviceCore", "Engine", "Reactor", "Transport",
                 "Configuration", arguments, logging,
             ],
             swiftSettings: house),
@@ -83,7 +92,21 @@ let package = Package(
         tests("MQTTSNWire", ["MQTTSNWire", "Bytes", "Clockwork", "Messaging"]),
         tests("BrokerCore", ["BrokerCore", "Bytes", "Clockwork", "Messaging"]),
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
+        tests("DeviceCore", ["DeviceCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("Configuration", ["Configuration", "Bytes"]),
         tests("Reactor", ["Reactor", "Bytes", "Clockwork", "Messaging", "CFaults"]),
+
+        // The whole engine in a made-up world: `simulate SEED` prints one, `simulate minutes N` looks for faults.
+        .target(
+            name: "SimulationKit", dependencies: world + ["DeviceCore", heap], path: "Tests/Simulation/Kit",
+            swiftSettings: house),
+        .executableTarget(
+            name: "simulate", dependencies: ["SimulationKit"], path: "Tests/Simulation/Simulate", swiftSettings: house),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["SimulationKit", "simulate"], path: "Tests/Simulation",
+            exclude: ["Kit", "Simulate", "seeds.txt"], swiftSettings: house),
+        .testTarget(
+            name: "EngineTests", dependencies: world + ["SimulationKit", "DeviceCore"], path: "Tests/Engine",
+            swiftSettings: house),
     ]
 )

@@ -8,11 +8,10 @@ extension Broker {
         _ acknowledgement: Acknowledgement, session slot: Int, link: LinkID, now: Now, into effects: inout BrokerEffects
     ) {
         let identifier = acknowledgement.packetIdentifier
-        guard let index = sessions[slot]?.inflight.firstIndex(where: { $0.packetIdentifier == identifier }),
-            let delivery = sessions[slot]?.inflight[index]
-        else {
+        guard let index = sessions[slot].inflight.firstIndex(where: { $0.packetIdentifier == identifier }) else {
             return unknown(acknowledgement, link: link, into: &effects)
         }
+        let delivery = sessions[slot].inflight[index]
         switch (acknowledgement.kind, delivery.qos, delivery.phase) {
         case (.puback, .atLeastOnce, _), (.pubcomp, .exactlyOnce, .release):
             complete(slot, index, now: now, into: &effects)
@@ -22,8 +21,8 @@ extension Broker {
                 return complete(slot, index, now: now, into: &effects)
             }
             release(delivery.message, delivery.identifiers)
-            sessions[slot]?.inflight[index].phase = .release
-            sessions[slot]?.inflight[index].message = .passing
+            sessions[slot].inflight[index].phase = .release
+            sessions[slot].inflight[index].message = .passing
             effects.answer(link, .acknowledge(Acknowledgement(.pubrel, identifier)))
         case (.pubrec, .exactlyOnce, .release):
             effects.answer(link, .acknowledge(Acknowledgement(.pubrel, identifier)))
@@ -47,7 +46,7 @@ extension Broker {
 
     /// The handshake is over: the next delivery may go.
     private mutating func complete(_ slot: Int, _ index: Int, now: Now, into effects: inout BrokerEffects) {
-        guard let delivery = sessions[slot]?.inflight.remove(at: index) else { return }
+        let delivery = sessions[slot].inflight.remove(at: index)
         if delivery.phase == .publish { release(delivery.message, delivery.identifiers) }
         drain(slot, now: now, into: &effects)
     }
@@ -63,24 +62,24 @@ extension Broker {
         _ identifier: UInt16, session slot: Int, now: Now, into effects: inout BrokerEffects
     ) {
         counters.droppedUndeliverable += 1
-        guard let index = sessions[slot]?.inflight.firstIndex(where: { $0.packetIdentifier == identifier }) else {
+        guard let index = sessions[slot].inflight.firstIndex(where: { $0.packetIdentifier == identifier }) else {
             return deliveredReceived(slot, now: now, into: &effects)
         }
         complete(slot, index, now: now, into: &effects)
     }
 
     mutating func discardBusy(_ slot: Int) {
-        guard let busy = sessions[slot]?.attachment?.busyWith else { return }
-        sessions[slot]?.attachment?.busyWith = nil
+        guard let busy = sessions[slot].attachment?.busyWith else { return }
+        sessions[slot].attachment?.busyWith = nil
         release(busy.message, busy.identifiers)
     }
 
     /// What was in flight waits at the head of the queue, in the order it was sent, under the identifiers that the
     /// client may have seen (DESIGN §4) [MQTT-4.4.0-1].
     mutating func returnInflight(_ slot: Int) {
-        while let delivery = sessions[slot]?.inflight.popLast() {
-            if delivery.phase == .publish { sessions[slot]?.queuedBytes += messages.size(of: delivery.message) }
-            sessions[slot]?.queue.prepend(
+        while let delivery = sessions[slot].inflight.popLast() {
+            if delivery.phase == .publish { sessions[slot].queuedBytes += messages.size(of: delivery.message) }
+            sessions[slot].queue.prepend(
                 QueuedDelivery(
                     message: delivery.message, identifiers: delivery.identifiers,
                     packetIdentifier: delivery.packetIdentifier, qos: delivery.qos, retain: delivery.retain,

@@ -33,7 +33,7 @@ extension Broker {
         precondition(session(of: link) == nil, "a link attached twice")
         let clientID = offer.clientID.isEmpty ? assignedClientID(offer.assignedClientIDPrefix) : offer.clientID
         let existing = sessionsByClientID[clientID]
-        if let existing, let owner = sessions[existing]?.userName, owner != offer.userName {
+        if let existing, let owner = sessions[existing].userName, owner != offer.userName {
             // Nothing of the session is touched for somebody else (attack case 39).
             return effects.answer(link, .refused(.notAuthorized))
         }
@@ -49,7 +49,7 @@ extension Broker {
                 Attached(
                     sessionPresent: resumed != nil,
                     assignedClientID: offer.clientID.isEmpty ? clientID : nil,
-                    sessionExpiryInterval: sessions[session]?.expiryInterval ?? 0)))
+                    sessionExpiryInterval: sessions[session].expiryInterval)))
         drain(session, now: now, into: &effects)
     }
 
@@ -59,21 +59,21 @@ extension Broker {
         _ existing: Int?, _ offer: SessionOffer, now: Now, into effects: inout BrokerEffects
     ) -> Int? {
         guard let existing else { return nil }
-        if let old = sessions[existing]?.attachment?.link {
+        if let old = sessions[existing].attachment?.link {
             effects.answer(old, .close(.sessionTakenOver))
             // The will of a link that is taken over goes out as after any loss, unless the session goes on and the
             // will's delay gives the client time to come back, which it just has (§3.1.3.2.2).
-            let keepsWill = !offer.cleanStart && (sessions[existing]?.will?.delayInterval ?? 0) > 0
+            let keepsWill = !offer.cleanStart && (sessions[existing].will?.delayInterval ?? 0) > 0
             detach(existing, Farewell(publishesWill: !keepsWill), now: now, into: &effects)
         }
-        guard sessions[existing] != nil else { return nil }
+        guard sessions[existing].isLive else { return nil }
         if offer.cleanStart {
             end(existing, now: now, into: &effects)
             return nil
         }
         timers.cancel(existing << 1)
         timers.cancel(existing << 1 | 1)
-        sessions[existing]?.pendingWill = nil
+        sessions[existing].pendingWill = nil
         return existing
     }
 
@@ -97,12 +97,12 @@ extension Broker {
         case .window(let receiveMaximum): window = Int(min(receiveMaximum, limits.inflightMessagesMax))
         case .oneAtATime: window = 1
         }
-        sessions[session]?.attachment = Attachment(
+        sessions[session].attachment = Attachment(
             link: link, pace: offer.pace, window: window, receiveMaximum: Int(offer.receiveMaximum))
-        sessions[session]?.will = offer.will
-        sessions[session]?.isDevice = link.isDevice
-        sessions[session]?.expiryInterval = min(offer.sessionExpiryInterval, limits.sessionExpiryMax)
-        if sessions[session]?.userName == nil { sessions[session]?.userName = offer.userName }
+        sessions[session].will = offer.will
+        sessions[session].isDevice = link.isDevice
+        sessions[session].expiryInterval = min(offer.sessionExpiryInterval, limits.sessionExpiryMax)
+        if sessions[session].userName == nil { sessions[session].userName = offer.userName }
         setSession(session, of: link)
         if link.isDevice { gauges_.connectedDevices += 1 } else { gauges_.connectedClients += 1 }
     }
@@ -126,18 +126,18 @@ extension Broker {
     mutating func detach(
         _ slot: Int, _ farewell: Farewell, now: Now, into effects: inout BrokerEffects
     ) {
-        guard let attachment = sessions[slot]?.attachment else { return }
+        guard let attachment = sessions[slot].attachment else { return }
         setSession(nil, of: attachment.link)
         if attachment.link.isDevice { gauges_.connectedDevices -= 1 } else { gauges_.connectedClients -= 1 }
         discardBusy(slot)
-        sessions[slot]?.attachment = nil
+        sessions[slot].attachment = nil
         if let expiry = farewell.sessionExpiryInterval {
-            sessions[slot]?.expiryInterval = min(expiry, limits.sessionExpiryMax)
+            sessions[slot].expiryInterval = min(expiry, limits.sessionExpiryMax)
         }
         returnInflight(slot)
-        let will = sessions[slot]?.will
-        sessions[slot]?.will = nil
-        let expiry = sessions[slot]?.expiryInterval ?? 0
+        let will = sessions[slot].will
+        sessions[slot].will = nil
+        let expiry = sessions[slot].expiryInterval
         if farewell.publishesWill, let will {
             leave(will, of: slot, expiry: expiry, now: now, into: &effects)
         }
@@ -154,7 +154,7 @@ extension Broker {
     ) {
         let delay = min(will.delayInterval, expiry)
         guard delay > 0 else { return publish(will, of: slot, now: now, into: &effects) }
-        sessions[slot]?.pendingWill = will
+        sessions[slot].pendingWill = will
         if delay != .max { timers.schedule(slot << 1 | 1, at: now.instant + .seconds(Int64(delay))) }
     }
 
@@ -165,7 +165,8 @@ extension Broker {
         publishPendingWill(slot, now: now, into: &effects)
         removeAllSubscriptions(slot)
         discardOwedRetained(slot)
-        guard let session = sessions[slot] else { return }
+        guard sessions[slot].isLive else { return }
+        let session = sessions[slot]
         for entry in session.queue where entry.phase == .message {
             counters.discardedWithSession += 1
             release(entry.message, entry.identifiers)
@@ -177,7 +178,7 @@ extension Broker {
         for entry in session.received { release(entry.message, .none) }
         sessionsByClientID[session.clientID] = nil
         if session.isInLine { line.removeAll { $0 == slot } }
-        sessions[slot] = nil
+        sessions[slot] = Session.free
         freeSessions.append(slot)
         if session.isDevice { effects.list.append(.sessionEnded(session.clientID)) }
     }
@@ -185,7 +186,7 @@ extension Broker {
     /// Ends every link, in the order of the sessions: the server goes [MQTT-4.13.1-1].
     package mutating func shutDown(now: Now, into effects: inout BrokerEffects) {
         for slot in sessions.indices {
-            guard let link = sessions[slot]?.attachment?.link else { continue }
+            guard let link = sessions[slot].attachment?.link else { continue }
             effects.answer(link, .close(.serverShuttingDown))
             detach(slot, Farewell(publishesWill: true), now: now, into: &effects)
         }

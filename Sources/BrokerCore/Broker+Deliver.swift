@@ -14,7 +14,7 @@ extension Broker {
         _ message: Passing, copy: inout MessageHandle?, _ wanted: WantedDelivery, to slot: Int, now: Now,
         into effects: inout BrokerEffects
     ) {
-        guard let attachment = sessions[slot]?.attachment else {
+        guard let attachment = sessions[slot].attachment else {
             if wanted.qos == .atMostOnce, !limits.queuesQoS0 { return release(wanted.identifiers) }
             return enqueue(message, copy: &copy, wanted, to: slot)
         }
@@ -29,7 +29,7 @@ extension Broker {
             release(wanted.identifiers)
             return send(delivery, to: attachment.link, into: &effects)
         }
-        guard attachment.isOpen, sessions[slot]?.queue.isEmpty == true, hasRoom(slot, attachment) else {
+        guard attachment.isOpen, sessions[slot].queue.isEmpty, hasRoom(slot, attachment) else {
             return enqueue(message, copy: &copy, wanted, to: slot)
         }
         let handle = stored(message, copy: &copy)
@@ -44,12 +44,10 @@ extension Broker {
     private mutating func enqueue(
         _ message: Passing, copy: inout MessageHandle?, _ wanted: WantedDelivery, to slot: Int
     ) {
-        let isDevice = sessions[slot]?.isDevice ?? false
+        let isDevice = sessions[slot].isDevice
         let messagesMax = isDevice ? limits.deviceQueuedMessagesMax : limits.queuedMessagesMax
         let bytesMax = isDevice ? limits.deviceQueuedBytesMax : limits.queuedBytesMax
-        let session = sessions[slot]
-        guard let count = session?.queue.count, let bytes = session?.queuedBytes, count < messagesMax,
-            bytes + message.size <= bytesMax,
+        guard sessions[slot].queue.count < messagesMax, sessions[slot].queuedBytes + message.size <= bytesMax,
             copy != nil || messages.bytes - heldRetainedBytes + message.size <= limits.heldBytesMax
         else {
             counters.droppedQueueFull += 1
@@ -57,38 +55,38 @@ extension Broker {
         }
         let handle = stored(message, copy: &copy)
         messages.hold(handle)
-        sessions[slot]?.queue.append(
+        sessions[slot].queue.append(
             QueuedDelivery(
                 message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
                 retain: wanted.retain, phase: .message))
-        sessions[slot]?.queuedBytes += message.size
+        sessions[slot].queuedBytes += message.size
     }
 
     /// Whether the link can take one more delivery that it has to acknowledge or, one at a time, any delivery.
     private func hasRoom(_ slot: Int, _ attachment: Attachment) -> Bool {
-        attachment.busyWith == nil && (sessions[slot]?.inflight.count ?? 0) < attachment.window
+        attachment.busyWith == nil && sessions[slot].inflight.count < attachment.window
     }
 
     /// Hands out what waits, as far as the window allows and a fair share of the turn goes.
     mutating func drain(_ slot: Int, now: Now, into effects: inout BrokerEffects) {
         var bytesLeft = bytesPerShare
         for _ in 0..<deliveriesPerShare where bytesLeft > 0 {
-            guard let attachment = sessions[slot]?.attachment, attachment.isOpen else { return }
-            if let entry = sessions[slot]?.queue.first {
+            guard let attachment = sessions[slot].attachment, attachment.isOpen else { return }
+            if let entry = sessions[slot].queue.first {
                 guard mayStart(entry, of: slot, attachment) else { return }
                 dequeue(slot)
                 if isExpired(entry, now: now) { continue }
                 if entry.phase == .message { bytesLeft -= messages.size(of: entry.message) }
                 start(entry, of: slot, attachment, into: &effects)
-            } else if let owed = sessions[slot]?.owedRetained.first {
+            } else if let owed = sessions[slot].owedRetained.first {
                 bytesLeft -= topics[owed.topic].retained.map { messages.size(of: $0.message) } ?? 0
                 guard pay(owed, of: slot, attachment, now: now, into: &effects) else { return }
             } else {
                 return reportDrained(slot, into: &effects)
             }
         }
-        guard sessions[slot]?.isInLine == false else { return }
-        sessions[slot]?.isInLine = true
+        guard !sessions[slot].isInLine else { return }
+        sessions[slot].isInLine = true
         line.append(slot)
     }
 
@@ -98,8 +96,8 @@ extension Broker {
     }
 
     private mutating func dequeue(_ slot: Int) {
-        guard let entry = sessions[slot]?.queue.popFirst(), entry.phase == .message else { return }
-        sessions[slot]?.queuedBytes -= messages.size(of: entry.message)
+        guard let entry = sessions[slot].queue.popFirst(), entry.phase == .message else { return }
+        sessions[slot].queuedBytes -= messages.size(of: entry.message)
     }
 
     /// A message whose time is over is not sent, unless the client may have it already [MQTT-3.3.2-5].
@@ -116,7 +114,7 @@ extension Broker {
         _ entry: QueuedDelivery, of slot: Int, _ attachment: Attachment, into effects: inout BrokerEffects
     ) {
         if entry.phase == .release {
-            sessions[slot]?.inflight.append(
+            sessions[slot].inflight.append(
                 InflightDelivery(
                     message: .passing, identifiers: .none, packetIdentifier: entry.packetIdentifier,
                     qos: .exactlyOnce, retain: false, phase: .release))
@@ -130,15 +128,15 @@ extension Broker {
         if entry.qos == .atMostOnce {
             if case .oneAtATime = attachment.pace {
                 let busy = BusyDelivery(message: entry.message, identifiers: entry.identifiers)
-                sessions[slot]?.attachment?.busyWith = busy
+                sessions[slot].attachment?.busyWith = busy
             } else {
                 release(entry.message, entry.identifiers)
             }
         } else {
             if delivery.packetIdentifier == 0 {
-                delivery.packetIdentifier = sessions[slot]?.nextPacketIdentifier() ?? 0
+                delivery.packetIdentifier = sessions[slot].nextPacketIdentifier()
             }
-            sessions[slot]?.inflight.append(
+            sessions[slot].inflight.append(
                 InflightDelivery(
                     message: entry.message, identifiers: entry.identifiers,
                     packetIdentifier: delivery.packetIdentifier, qos: entry.qos, retain: entry.retain,
@@ -172,15 +170,15 @@ extension Broker {
     }
 
     private mutating func forgetOwed(_ slot: Int) {
-        guard let owed = sessions[slot]?.owedRetained.popFirst() else { return }
+        guard let owed = sessions[slot].owedRetained.popFirst() else { return }
         topics.forget(owed.topic)
     }
 
     private mutating func reportDrained(_ slot: Int, into effects: inout BrokerEffects) {
-        guard let attachment = sessions[slot]?.attachment, attachment.awaitsDrained, hasRoom(slot, attachment) else {
+        guard let attachment = sessions[slot].attachment, attachment.awaitsDrained, hasRoom(slot, attachment) else {
             return
         }
-        sessions[slot]?.attachment?.awaitsDrained = false
+        sessions[slot].attachment?.awaitsDrained = false
         effects.answer(attachment.link, .drained)
     }
 
@@ -195,10 +193,10 @@ extension Broker {
 
     /// The link opens or closes its window.
     mutating func windowChanged(_ isOpen: Bool, session slot: Int, now: Now, into effects: inout BrokerEffects) {
-        sessions[slot]?.attachment?.isOpen = isOpen
+        sessions[slot].attachment?.isOpen = isOpen
         guard isOpen else { return }
-        let isOneAtATime = sessions[slot]?.attachment?.pace == .oneAtATime
-        sessions[slot]?.attachment?.awaitsDrained = isOneAtATime
+        let isOneAtATime = sessions[slot].attachment?.pace == .oneAtATime
+        sessions[slot].attachment?.awaitsDrained = isOneAtATime
         drain(slot, now: now, into: &effects)
     }
 

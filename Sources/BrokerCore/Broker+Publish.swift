@@ -73,11 +73,10 @@ extension Broker {
     private mutating func receive(
         _ publish: IncomingPublish, _ message: Passing, session: Int, link: LinkID, into effects: inout BrokerEffects
     ) {
-        guard let open = sessions[session]?.received else { return }
-        if open.contains(where: { $0.packetIdentifier == publish.packetIdentifier }) {
+        if sessions[session].received.contains(where: { $0.packetIdentifier == publish.packetIdentifier }) {
             return acknowledge(publish, with: .success, link: link, into: &effects)
         }
-        guard open.count < sessions[session]?.attachment?.receiveMaximum ?? 0 else {
+        guard sessions[session].received.count < sessions[session].attachment?.receiveMaximum ?? 0 else {
             counters.publishesRefused += 1
             return acknowledge(publish, with: .receiveMaximumExceeded, link: link, into: &effects)
         }
@@ -87,7 +86,7 @@ extension Broker {
         }
         let received = ReceivedMessage(
             packetIdentifier: publish.packetIdentifier, message: store(message), retain: publish.retain)
-        sessions[session]?.received.append(received)
+        sessions[session].received.append(received)
         acknowledge(publish, with: .success, link: link, into: &effects)
     }
 
@@ -96,13 +95,12 @@ extension Broker {
     mutating func releaseReceived(
         _ identifier: UInt16, session: Int, link: LinkID, now: Now, into effects: inout BrokerEffects
     ) {
-        guard let index = sessions[session]?.received.firstIndex(where: { $0.packetIdentifier == identifier }),
-            let received = sessions[session]?.received.remove(at: index)
-        else {
+        guard let index = sessions[session].received.firstIndex(where: { $0.packetIdentifier == identifier }) else {
             counters.unknownIdentifiers += 1
             let answer = Acknowledgement(.pubcomp, identifier, .packetIdentifierNotFound)
             return effects.answer(link, .acknowledge(answer))
         }
+        let received = sessions[session].received.remove(at: index)
         let message = messages.passing(received.message)
         _ = distribute(
             message, stored: received.message, qos: .exactlyOnce, retain: received.retain, from: session, now: now,

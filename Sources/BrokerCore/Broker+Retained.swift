@@ -53,12 +53,12 @@ extension Broker {
             request.options.identifier == 0 ? .none : .one(request.options.identifier)
         for topic in found {
             topics.keep(topic)
-            sessions[slot]?.owedRetained.append(
+            sessions[slot].owedRetained.append(
                 OwedRetained(topic: topic, maximumQoS: request.options.maximumQoS, identifiers: identifiers))
         }
     }
 
     mutating func discardOwedRetained(_ slot: Int) {
-        while let owed = sessions[slot]?.owedRetained.popFirst() { topics.forget(owed.topic) }
+        while let owed = sessions[slot].owedRetained.popFirst() { topics.forget(owed.topic) }
     }
 }

@@ -21,7 +21,7 @@ extension Broker {
     private mutating func subscribe(_ request: SubscriptionRequest, session slot: Int) -> SubscriptionOutcome {
         if let refusal = refusal(of: request, session: slot) { return .refused(refusal) }
         let options = request.options
-        let isNew = sessions[slot]?.subscriptions.updateValue(options, forKey: request.filter) == nil
+        let isNew = sessions[slot].subscriptions.updateValue(options, forKey: request.filter) == nil
         var topic: TopicID?
         request.filter.withView { filter in
             if filter.hasWildcard {
@@ -46,10 +46,9 @@ extension Broker {
             return limits.topicRules.allowsFilter(filter) ? nil : .topicFilterInvalid
         }
         if let isAllowed { return isAllowed }
-        guard let subscriptions = sessions[slot]?.subscriptions else { return .serverUnavailable }
-        if subscriptions[request.filter] != nil { return nil }
+        if sessions[slot].subscriptions[request.filter] != nil { return nil }
         let hasRoom =
-            subscriptions.count < limits.subscriptionsPerSessionMax && gauges_.subscriptions < limits.subscriptionsMax
+            sessions[slot].subscriptions.count < limits.subscriptionsPerSessionMax && gauges_.subscriptions < limits.subscriptionsMax
         return hasRoom ? nil : .quotaExceeded
     }
 
@@ -76,7 +75,7 @@ extension Broker {
         var outcomes: [UnsubscriptionOutcome] = []
         outcomes.reserveCapacity(filters.count)
         for filter in filters {
-            if sessions[slot]?.subscriptions.removeValue(forKey: filter) != nil {
+            if sessions[slot].subscriptions.removeValue(forKey: filter) != nil {
                 remove(filter, session: slot)
                 outcomes.append(.removed)
             } else if filter.withView({ !$0.isShared && !limits.topicRules.allowsFilter($0) }) {
@@ -105,8 +104,8 @@ extension Broker {
     }
 
     mutating func removeAllSubscriptions(_ slot: Int) {
-        guard let subscriptions = sessions[slot]?.subscriptions, !subscriptions.isEmpty else { return }
-        sessions[slot]?.subscriptions = [:]
+        let subscriptions = sessions[slot].subscriptions
+        sessions[slot].subscriptions = [:]
         for filter in subscriptions.keys { remove(filter, session: slot) }
     }
 

@@ -5,13 +5,13 @@ internal import Messaging
 extension Broker {
     /// A new will, or none; an empty message keeps the topic (MQTT-SN 1.2 §6.4).
     mutating func willChanged(_ will: Will?, session slot: Int) {
-        sessions[slot]?.will = will
+        sessions[slot].will = will
     }
 
     /// Publishes a will whose delay has passed or whose session ends [MQTT-3.1.2-10].
     mutating func publishPendingWill(_ slot: Int, now: Now, into effects: inout BrokerEffects) {
-        guard let will = sessions[slot]?.pendingWill else { return }
-        sessions[slot]?.pendingWill = nil
+        guard let will = sessions[slot].pendingWill else { return }
+        sessions[slot].pendingWill = nil
         timers.cancel(slot << 1 | 1)
         publish(will, of: slot, now: now, into: &effects)
     }

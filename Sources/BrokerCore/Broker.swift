@@ -26,7 +26,7 @@ package struct Broker {
     var passing: Passing?
     var lastSerial: UInt64 = 0
 
-    var sessions: [Session?] = []
+    var sessions: [Session] = []
     var freeSessions: [Int] = []
     var sessionsByClientID: [ClientID: Int] = [:]
     /// Session of each link, by slot; -1 for none.
@@ -109,7 +109,7 @@ package struct Broker {
         }
         for _ in 0..<line.count {
             guard let session = line.popFirst() else { break }
-            sessions[session]?.isInLine = false
+            sessions[session].isInLine = false
             drain(session, now: now, into: &effects)
         }
     }
@@ -138,7 +138,7 @@ package struct Broker {
 
     /// The client id behind a link.
     package func clientID(of link: LinkID) -> ClientID? {
-        session(of: link).flatMap { sessions[$0]?.clientID }
+        session(of: link).map { sessions[$0].clientID }
     }
 
     /// What is held right now.

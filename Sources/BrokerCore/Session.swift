@@ -8,6 +8,8 @@ internal import OrderedCollections
 /// (MQTT 5.0 §4.1, MQTT-SN 1.2 §6.3), and it is the same for both protocols (DESIGN §1).
 struct Session {
     let clientID: ClientID
+    /// Whether the slot has a session; false after `free`.
+    private(set) var isLive = true
     /// Who owns the client id; nil for anybody.
     var userName: ByteString?
     /// Seconds that the session outlives its link; `UInt32.max` for ever.
@@ -40,6 +42,13 @@ struct Session {
         self.clientID = clientID
         self.userName = userName
         self.expiryInterval = expiryInterval
+    }
+
+    /// What a slot without a session holds.
+    static var free: Session {
+        var session = Session(clientID: ClientID(), userName: nil, expiryInterval: 0)
+        session.isLive = false
+        return session
     }
 
     /// A packet identifier that is not in flight [MQTT-2.2.1-3]. There is always one: the window is smaller than

@@ -3,23 +3,23 @@
 /// Each read answers nil when the bytes are not there; the caller turns that into the error of its protocol.
 /// Numbers are big-endian, as in MQTT 5.0 §1.5 and MQTT-SN 1.2 §5.
 @frozen
-package struct ByteReader {
+public struct ByteReader {
     /// What is still to be read.
     @usableFromInline
     var rest: UnsafeRawBufferPointer
 
     @inlinable
-    package init(_ view: ByteView) {
+    public init(_ view: ByteView) {
         rest = view.memory
     }
 
     /// How many bytes are still to be read.
     @inlinable
-    package var remaining: Int { rest.count }
+    public var remaining: Int { rest.count }
 
     /// The next byte.
     @inlinable
-    package mutating func readUInt8() -> UInt8? {
+    public mutating func readUInt8() -> UInt8? {
         guard rest.count >= 1 else { return nil }
         let value = rest.load(fromByteOffset: 0, as: UInt8.self)
         skip(1)
@@ -28,7 +28,7 @@ package struct ByteReader {
 
     /// The next two bytes as a number.
     @inlinable
-    package mutating func readUInt16() -> UInt16? {
+    public mutating func readUInt16() -> UInt16? {
         guard rest.count >= 2 else { return nil }
         let value = UInt16(bigEndian: rest.loadUnaligned(fromByteOffset: 0, as: UInt16.self))
         skip(2)
@@ -37,7 +37,7 @@ package struct ByteReader {
 
     /// The next four bytes as a number.
     @inlinable
-    package mutating func readUInt32() -> UInt32? {
+    public mutating func readUInt32() -> UInt32? {
         guard rest.count >= 4 else { return nil }
         let value = UInt32(bigEndian: rest.loadUnaligned(fromByteOffset: 0, as: UInt32.self))
         skip(4)
@@ -46,7 +46,7 @@ package struct ByteReader {
 
     /// The next `count` bytes, as a view of the same memory.
     @inlinable
-    package mutating func readBytes(_ count: Int) -> ByteView? {
+    public mutating func readBytes(_ count: Int) -> ByteView? {
         guard count >= 0, rest.count >= count else { return nil }
         let view = ByteView(UnsafeRawBufferPointer(rebasing: rest[..<count]))
         skip(count)
@@ -55,14 +55,14 @@ package struct ByteReader {
 
     /// A two-byte length and that many bytes: MQTT 5.0 §1.5.4 and §1.5.6.
     @inlinable
-    package mutating func readLengthPrefixed() -> ByteView? {
+    public mutating func readLengthPrefixed() -> ByteView? {
         guard let count = readUInt16() else { return nil }
         return readBytes(Int(count))
     }
 
     /// Everything that is left.
     @inlinable
-    package mutating func readRest() -> ByteView {
+    public mutating func readRest() -> ByteView {
         let view = ByteView(rest)
         rest = UnsafeRawBufferPointer(rebasing: rest[rest.count...])
         return view
@@ -70,7 +70,7 @@ package struct ByteReader {
 
     /// Passes over `count` bytes, which must be there: the caller has checked.
     @inlinable
-    package mutating func skip(_ count: Int) {
+    public mutating func skip(_ count: Int) {
         rest = UnsafeRawBufferPointer(rebasing: rest[count...])
     }
 }

@@ -2,38 +2,38 @@
 ///
 /// Compared and ordered byte for byte, never as text: `String` would call composed and decomposed forms equal
 /// and repair bad UTF-8 (DESIGN §6). Printing escapes everything but plain ASCII.
-package struct ByteString: Hashable, Comparable, Sendable, ExpressibleByStringLiteral {
+public struct ByteString: Hashable, Comparable, Sendable, ExpressibleByStringLiteral {
     /// The bytes themselves.
-    package var bytes: [UInt8]
+    public var bytes: [UInt8]
 
-    package init(_ bytes: [UInt8] = []) {
+    public init(_ bytes: [UInt8] = []) {
         self.bytes = bytes
     }
 
     /// A copy of what the view shows.
-    package init(_ view: ByteView) {
+    public init(_ view: ByteView) {
         bytes = Array(view.memory)
     }
 
     /// The UTF-8 bytes of a text of ours.
-    package init(_ text: String) {
+    public init(_ text: String) {
         bytes = Array(text.utf8)
     }
 
-    package init(stringLiteral text: StaticString) {
+    public init(stringLiteral text: StaticString) {
         bytes = text.withUTF8Buffer { Array($0) }
     }
 
-    package var count: Int { bytes.count }
-    package var isEmpty: Bool { bytes.isEmpty }
+    public var count: Int { bytes.count }
+    public var isEmpty: Bool { bytes.isEmpty }
 
     /// Lends the bytes to `body`; the view must not leave it.
     @inlinable
-    package func withView<Result>(_ body: (ByteView) throws -> Result) rethrows -> Result {
+    public func withView<Result>(_ body: (ByteView) throws -> Result) rethrows -> Result {
         try bytes.withUnsafeBytes { try body(ByteView($0)) }
     }
 
-    package static func < (left: ByteString, right: ByteString) -> Bool {
+    public static func < (left: ByteString, right: ByteString) -> Bool {
         left.bytes.lexicographicallyPrecedes(right.bytes)
     }
 }
@@ -41,14 +41,14 @@ package struct ByteString: Hashable, Comparable, Sendable, ExpressibleByStringLi
 extension ByteString: CustomStringConvertible {
     /// The bytes for logs: printable ASCII as it is, everything else as `\xNN`, so that no peer can write
     /// line breaks or terminal escapes into a log (attack case 20).
-    package var description: String {
+    public var description: String {
         withView { $0.escaped }
     }
 }
 
 extension ByteView {
     /// The bytes for logs, escaped as `ByteString.description` does.
-    package var escaped: String {
+    public var escaped: String {
         var text = ""
         for byte in memory {
             switch byte {
@@ -65,7 +65,7 @@ extension ByteView {
 }
 
 /// One lower-case hexadecimal digit for the low four bits of `nibble`.
-package func hexDigit(_ nibble: UInt8) -> Character {
+public func hexDigit(_ nibble: UInt8) -> Character {
     let low = nibble & 0x0F
     return Character(Unicode.Scalar(low < 10 ? 0x30 + low : 0x57 + low))
 }

@@ -4,7 +4,7 @@
 /// of structs: appending to one costs 4 to 5 ns, half of what a class costs (FEASIBILITY Q6). Copying the value
 /// does not copy the bytes; whoever owns the table owns the memory.
 @frozen
-package struct OutputBuffer {
+public struct OutputBuffer {
     @usableFromInline var base: UnsafeMutableRawPointer?
     @usableFromInline var capacity: Int
     @usableFromInline var head: Int
@@ -12,7 +12,7 @@ package struct OutputBuffer {
 
     /// A buffer without memory; the first append allocates.
     @inlinable
-    package init() {
+    public init() {
         base = nil
         capacity = 0
         head = 0
@@ -21,39 +21,38 @@ package struct OutputBuffer {
 
     /// How many bytes wait.
     @inlinable
-    package var count: Int { tail - head }
+    public var count: Int { tail - head }
 
     /// Whether nothing waits.
     @inlinable
-    package var isEmpty: Bool { tail == head }
+    public var isEmpty: Bool { tail == head }
 
     /// What waits, valid until the buffer is next changed.
     @inlinable
-    package var pending: ByteView { ByteView(start: base.map { UnsafeRawPointer($0 + head) }, count: tail - head) }
+    public var pending: ByteView { ByteView(start: base.map { UnsafeRawPointer($0 + head) }, count: tail - head) }
 
     /// The bytes from `offset` (counted from the oldest waiting byte) on, for patching what was just written.
     @inlinable
-    package func view(from offset: Int) -> ByteView {
+    public func view(from offset: Int) -> ByteView {
         precondition(offset >= 0 && offset <= tail - head)
         return ByteView(start: base.map { UnsafeRawPointer($0 + head + offset) }, count: tail - head - offset)
     }
 
     /// Makes room for `extra` more bytes and returns where they go; `advance(by:)` then counts them.
     @inlinable
-    package mutating func reserve(_ extra: Int) -> UnsafeMutableRawPointer {
+    public mutating func reserve(_ extra: Int) -> UnsafeMutableRawPointer {
         if let base, capacity - tail >= extra { return base + tail }
         return grow(by: extra)
     }
 
     /// Counts `written` bytes that were put where `reserve` said.
     @inlinable
-    package mutating func advance(by written: Int) {
+    public mutating func advance(by written: Int) {
         precondition(written >= 0 && written <= capacity - tail)
         tail += written
     }
 
-    @usableFromInline
-    package mutating func grow(by extra: Int) -> UnsafeMutableRawPointer {
+    public mutating func grow(by extra: Int) -> UnsafeMutableRawPointer {
         let waiting = tail - head
         if let base, head > 0, capacity - waiting >= extra, head >= waiting {
             base.copyMemory(from: base + head, byteCount: waiting)
@@ -78,37 +77,37 @@ package struct OutputBuffer {
     }
 
     @inlinable
-    package mutating func append(_ byte: UInt8) {
+    public mutating func append(_ byte: UInt8) {
         reserve(1).storeBytes(of: byte, as: UInt8.self)
         tail += 1
     }
 
     @inlinable
-    package mutating func append(_ number: UInt16) {
+    public mutating func append(_ number: UInt16) {
         reserve(2).storeBytes(of: number.bigEndian, as: UInt16.self)
         tail += 2
     }
 
     @inlinable
-    package mutating func append(_ number: UInt32) {
+    public mutating func append(_ number: UInt32) {
         reserve(4).storeBytes(of: number.bigEndian, as: UInt32.self)
         tail += 4
     }
 
     @inlinable
-    package mutating func append(_ view: ByteView) {
+    public mutating func append(_ view: ByteView) {
         guard let start = view.memory.baseAddress, view.count > 0 else { return }
         reserve(view.count).copyMemory(from: start, byteCount: view.count)
         tail += view.count
     }
 
-    package mutating func append(_ string: ByteString) {
+    public mutating func append(_ string: ByteString) {
         string.withView { append($0) }
     }
 
     /// A two-byte length and the bytes; they must be 65,535 at most.
     @inlinable
-    package mutating func appendLengthPrefixed(_ view: ByteView) {
+    public mutating func appendLengthPrefixed(_ view: ByteView) {
         precondition(view.count <= Int(UInt16.max))
         append(UInt16(view.count))
         append(view)
@@ -116,14 +115,14 @@ package struct OutputBuffer {
 
     /// Overwrites the two bytes at `offset` from the oldest waiting byte.
     @inlinable
-    package mutating func patch(_ number: UInt16, at offset: Int) {
+    public mutating func patch(_ number: UInt16, at offset: Int) {
         precondition(offset >= 0 && offset + 2 <= tail - head)
         base?.storeBytes(of: number.bigEndian, toByteOffset: head + offset, as: UInt16.self)
     }
 
     /// Forgets the `flushed` oldest bytes. An empty buffer that had grown past `keptBytesMax` gives its memory back.
     @inlinable
-    package mutating func consume(_ flushed: Int, keptBytesMax: Int = 16 * 1024) {
+    public mutating func consume(_ flushed: Int, keptBytesMax: Int = 16 * 1024) {
         precondition(flushed >= 0 && flushed <= tail - head)
         head += flushed
         if head == tail {
@@ -135,14 +134,13 @@ package struct OutputBuffer {
 
     /// Forgets the newest bytes down to `count`: undoes an append that turned out too long.
     @inlinable
-    package mutating func truncate(to count: Int) {
+    public mutating func truncate(to count: Int) {
         precondition(count >= 0 && count <= tail - head)
         tail = head + count
     }
 
     /// Gives the memory back; the buffer is empty and usable again.
-    @usableFromInline
-    package mutating func deallocate() {
+    public mutating func deallocate() {
         base?.deallocate()
         base = nil
         capacity = 0

@@ -2,7 +2,7 @@ extension ByteView {
     /// Whether these bytes are a well-formed MQTT string: UTF-8 of Unicode without surrogates, overlong forms or
     /// U+0000 [MQTT-1.5.4-1] [MQTT-1.5.4-2]. Control characters and non-characters are allowed (§1.5.4 MAY).
     @inlinable
-    package var isMQTTString: Bool {
+    public var isMQTTString: Bool {
         var index = 0
         let count = memory.count
         while index + 8 <= count {
@@ -15,8 +15,7 @@ extension ByteView {
         return isMQTTString(from: index)
     }
 
-    @usableFromInline
-    package func isMQTTString(from start: Int) -> Bool {
+    public func isMQTTString(from start: Int) -> Bool {
         var index = start
         while index < memory.count {
             let lead = memory[index]

@@ -1,26 +1,26 @@
 /// A point on a monotonic clock, in nanoseconds from an origin that only the adapter knows.
 @frozen
-package struct Instant: Comparable, Hashable, Sendable {
-    package var nanoseconds: UInt64
+public struct Instant: Comparable, Hashable, Sendable {
+    public var nanoseconds: UInt64
 
     @inlinable
-    package init(nanoseconds: UInt64) {
+    public init(nanoseconds: UInt64) {
         self.nanoseconds = nanoseconds
     }
 
     @inlinable
-    package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
+    public static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
     /// The instant `duration` later; the end of the clock if that lies behind it. A negative duration adds nothing.
     @inlinable
-    package static func + (instant: Instant, duration: Duration) -> Instant {
+    public static func + (instant: Instant, duration: Duration) -> Instant {
         let (sum, overflow) = instant.nanoseconds.addingReportingOverflow(duration.wholeNanoseconds)
         return Instant(nanoseconds: overflow ? .max : sum)
     }
 
     /// How long after `earlier` this is; zero if it is not.
     @inlinable
-    package func since(_ earlier: Instant) -> Duration {
+    public func since(_ earlier: Instant) -> Duration {
         nanoseconds > earlier.nanoseconds
             ? .nanoseconds(Int64(clamping: nanoseconds - earlier.nanoseconds)) : .zero
     }
@@ -29,7 +29,7 @@ package struct Instant: Comparable, Hashable, Sendable {
 extension Duration {
     /// This duration in nanoseconds; 0 for a negative one, the maximum for one of more than 584 years.
     @inlinable
-    package var wholeNanoseconds: UInt64 {
+    public var wholeNanoseconds: UInt64 {
         let (seconds, attoseconds) = components
         guard seconds >= 0, attoseconds >= 0 else { return 0 }
         let (product, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
@@ -40,18 +40,18 @@ extension Duration {
 
 /// The time as a core sees it: sampled once for each turn of the loop by the adapter, made up by a simulation.
 @frozen
-package struct Now: Equatable, Sendable {
+public struct Now: Equatable, Sendable {
     /// For deadlines and intervals.
-    package var instant: Instant
+    public var instant: Instant
     /// For message expiry and for people: seconds since 1970.
-    package var unixSeconds: Int64
+    public var unixSeconds: Int64
 
     @inlinable
-    package init(instant: Instant, unixSeconds: Int64) {
+    public init(instant: Instant, unixSeconds: Int64) {
         self.instant = instant
         self.unixSeconds = unixSeconds
     }
 }
 
 /// The instant at which something must happen.
-package typealias Deadline = Instant
+public typealias Deadline = Instant

@@ -40,9 +40,7 @@ extension Connections {
         }
         // No authentication method is known here (§4.12).
         if packet.properties.view(.authenticationMethod) != nil { return .badAuthenticationMethod }
-        if limits.keepAliveMax > 0, packet.version != .v5,
-            packet.keepAlive == 0 || packet.keepAlive > limits.keepAliveMax
-        {
+        if packet.version != .v5, isTooLong(packet.keepAlive) {
             // Before 5.0 the server cannot say what it would accept; mosquitto refuses so too.
             return .clientIdentifierNotValid
         }
@@ -52,6 +50,12 @@ extension Connections {
         if will.qos > rules.qosMax { return .qosNotSupported }
         if will.retain, !limits.retainAvailable { return .retainNotSupported }
         return will.payload.count > limits.payloadBytesMax ? .packetTooLarge : nil
+    }
+
+    /// Whether a keep-alive is above the operator's maximum; none at all is above every maximum but the highest.
+    private func isTooLong(_ keepAlive: UInt16) -> Bool {
+        let keepAliveMax = limits.keepAliveMax
+        return keepAliveMax < .max && (keepAlive == 0 || keepAlive > keepAliveMax)
     }
 
     /// Before 5.0, CleanSession 0 means a session without end, up to the operator's limit (3.1.1 §3.1.2.4).
@@ -78,9 +82,7 @@ extension Connections {
         if let assigned = attached.assignedClientID { connections[slot].clientID = assigned }
         connections[slot].state = .connected
         var keepAlive = offer.requestedKeepAlive
-        if limits.keepAliveMax > 0, keepAlive == 0 || keepAlive > limits.keepAliveMax {
-            keepAlive = limits.keepAliveMax
-        }
+        if isTooLong(keepAlive) { keepAlive = limits.keepAliveMax }
         startKeepAlive(slot, keepAlive, now: now)
         scratch.truncate(to: 0)
         if connections[slot].version == .v5 { appendConnackProperties(slot, attached, offer, keepAlive) }

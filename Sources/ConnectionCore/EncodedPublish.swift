@@ -35,14 +35,28 @@ struct EncodedPublish {
         if self.key == key, delivery.identifiers.listIndex == nil { return }
         self.key = key
         bytes.truncate(to: 0)
-        identifiers.withUnsafeBufferPointer { identifiers in
-            PublishPacket.encode(
-                topic: message.topicName, packetIdentifier: max(delivery.packetIdentifier, 1), qos: delivery.qos,
-                dup: delivery.isDuplicate, retain: delivery.retain, forwarded: message.properties,
-                messageExpiryInterval: message.messageExpiryInterval, subscriptionIdentifiers: identifiers,
-                topicAlias: nil, payload: message.payload, version: version, into: &bytes)
+        if delivery.identifiers == .none {
+            encode(delivery, message, identifiers: PublishPacket.noIdentifiers, version)
+        } else if delivery.identifiers.listIndex == nil {
+            withUnsafePointer(to: delivery.identifiers.raw) { one in
+                encode(delivery, message, identifiers: UnsafeBufferPointer(start: one, count: 1), version)
+            }
+        } else {
+            identifiers.withUnsafeBufferPointer { encode(delivery, message, identifiers: $0, version) }
         }
-        identifierOffset = Self.offsetOfIdentifier(bytes.pending, topicBytes: message.topicName.count)
+        identifierOffset = PublishPacket.packetIdentifierOffset(
+            topicBytes: message.topicName.count, packetBytes: bytes.count)
+    }
+
+    private mutating func encode(
+        _ delivery: Delivery, _ message: MessageView, identifiers: UnsafeBufferPointer<UInt32>,
+        _ version: ProtocolVersion
+    ) {
+        PublishPacket.encode(
+            topic: message.topicName, packetIdentifier: max(delivery.packetIdentifier, 1), qos: delivery.qos,
+            dup: delivery.isDuplicate, retain: delivery.retain, forwarded: message.properties,
+            messageExpiryInterval: message.messageExpiryInterval, subscriptionIdentifiers: identifiers,
+            topicAlias: nil, payload: message.payload, version: version, into: &bytes)
     }
 
     /// Appends the packet under its own identifier.
@@ -55,12 +69,5 @@ struct EncodedPublish {
     mutating func freeMemory() {
         bytes.deallocate()
         key = nil
-    }
-
-    /// Behind the fixed header (a type byte and one to four of length) and the topic (§3.3.2).
-    private static func offsetOfIdentifier(_ packet: ByteView, topicBytes: Int) -> Int {
-        var offset = 1
-        while packet[offset] & 0x80 != 0 { offset += 1 }
-        return offset + 1 + 2 + topicBytes
     }
 }

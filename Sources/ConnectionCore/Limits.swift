@@ -16,8 +16,8 @@ package struct ConnectionLimits: Equatable, Sendable {
     package var clientIDBytesMax = 256
     /// Bytes of output that wait for a client before deliveries rest.
     package var outputBytesMax = 256 << 10
-    /// Seconds of keep-alive that a client may ask for, 0 for any (mosquitto's `max_keepalive`).
-    package var keepAliveMax: UInt16 = 0
+    /// Seconds of keep-alive that a client may ask for (mosquitto's `max_keepalive`); 65,535 allows none at all too.
+    package var keepAliveMax: UInt16 = .max
     /// Receive Maximum towards us, as announced to MQTT 5 clients.
     package var receiveMaximum: UInt16 = 20
     /// Messages at QoS 2 that a client of MQTT 3, which cannot be told, may have open.

@@ -54,12 +54,7 @@ extension Engine {
             gateway.handle(.answered(slot: link.slot, answer, message), now: now, into: &gatewayEffects)
             return takeGatewayEffects(now)
         }
-        var identifiers: [UInt32] = []
-        if let list = delivery.identifiers.listIndex {
-            identifiers = broker.identifiers(at: list)
-        } else if delivery.identifiers != .none {
-            identifiers = [delivery.identifiers.raw]
-        }
+        let identifiers = delivery.identifiers.listIndex.map { broker.identifiers(at: $0) } ?? []
         connections.deliver(link.slot, delivery, message, identifiers: identifiers, into: &connectionEffects)
     }
 

@@ -43,3 +43,29 @@ extension Gateway {
         package var devicesConnected: Int { devicesActive + devicesAsleep + devicesAwake }
     }
 }
+
+extension Gateway.Counters {
+    /// How many devices are in `state`.
+    package internal(set) subscript(state: DeviceState) -> Int {
+        get {
+            switch state {
+            case .connecting: devicesConnecting
+            case .active: devicesActive
+            case .asleep: devicesAsleep
+            case .awake: devicesAwake
+            case .disconnected: devicesDisconnected
+            case .lost: devicesLost
+            }
+        }
+        set {
+            switch state {
+            case .connecting: devicesConnecting = newValue
+            case .active: devicesActive = newValue
+            case .asleep: devicesAsleep = newValue
+            case .awake: devicesAwake = newValue
+            case .disconnected: devicesDisconnected = newValue
+            case .lost: devicesLost = newValue
+            }
+        }
+    }
+}

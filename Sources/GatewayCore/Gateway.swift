@@ -4,32 +4,151 @@ internal import MQTTSNWire
 package import Messaging
 
 /// The MQTT-SN 1.2 gateway: what devices say goes in, what must be sent and asked comes out (§6).
+///
+/// It owns the devices: their addresses, states, topic ids, retransmission and sleep. Sessions, subscriptions and
+/// messages are the broker's; `LinkRequest` and `LinkAnswer` are the words between the two. It performs nothing, reads
+/// no clock, and draws chance from its seed only.
+///
+/// A record outlives the connection as long as its session does, and with it the topic ids. Requests about topics
+/// (`forget`) can therefore name a link that is detached.
 package struct Gateway {
     /// What has been counted.
-    package private(set) var counters = Counters()
+    package internal(set) var counters = Counters()
 
-    package init(configuration: Configuration, seed: UInt64) {}
+    let configuration: Configuration
+    let predefinedTopics: PredefinedTopics
+    /// Normal topic ids begin above this [D-29].
+    let topicBase: Int
+    /// Normal topic ids in each table.
+    let topicsMax: Int
+    let scratch = Scratch()
+
+    var table: DeviceTable
+    /// One deadline for each device: the soonest thing that could be due, or earlier.
+    var timers = TimerWheel()
+    var random: SeededGenerator
+    /// The stored wills by slot; few devices have one. Looked up, never walked through.
+    var wills: [Int: Will] = [:]
+    /// Claims to client ids whose owners are being asked [D-15].
+    var challenges: [Challenge] = []
+    var strangerReplies: RateLimiter
+    var anonymousPublishes: RateLimiter
+
+    /// The time of the event being handled.
+    var now = Now(instant: Instant(nanoseconds: 0), unixSeconds: 0)
+    /// The effects of the event being handled; empty in between.
+    var effects: [Effect] = []
+
+    /// A gateway without devices. One seed gives one course of events.
+    package init(configuration: Configuration, seed: UInt64) {
+        self.configuration = configuration
+        predefinedTopics = PredefinedTopics(configuration.predefinedTopics)
+        var random = SeededGenerator(seed: seed)
+        table = DeviceTable(hasher: KeyHasher(seeds: random.next(), random.next()))
+        self.random = random
+        strangerReplies = RateLimiter(perSecond: configuration.strangerRepliesPerSecond)
+        anonymousPublishes = RateLimiter(perSecond: configuration.anonymousPublishesPerSecond)
+
+        let wanted = max(0, min(configuration.topicsPerDeviceMax, Self.highestTopicID))
+        let highest = predefinedTopics.highestID
+        // Where predefined ids leave no room above them, normal ones begin at 1: TopicIdType tells them apart.
+        topicBase = highest + wanted <= Self.highestTopicID ? highest : 0
+        topicsMax = wanted
+    }
+
+    /// 0xFFFF is reserved (§5.3.11).
+    static let highestTopicID = 0xFFFE
 
     /// Takes one event and appends what must happen because of it.
-    package mutating func handle(_ event: Event, now: Now, into effects: inout [Effect]) {}
+    package mutating func handle(_ event: Event, now: Now, into effects: inout [Effect]) {
+        self.now = now
+        swap(&self.effects, &effects)
+        switch event {
+        case .received(let packet, let path): received(packet, from: path)
+        case .undecodable: counters.malformed += 1
+        case .answered(let slot, let answer, let message): answered(slot, answer, message)
+        case .shutDown: shutDown()
+        }
+        swap(&self.effects, &effects)
+    }
 
-    /// When to call `advance`; nil if only an event can change anything.
-    package var nextDeadline: Deadline? { nil }
+    /// When to call `advance`; nil if only an event can change anything. It may come earlier than anything is due.
+    package var nextDeadline: Deadline? { timers.nextDeadline }
 
     /// Does what is due at `now`.
-    package mutating func advance(to now: Now, into effects: inout [Effect]) {}
+    package mutating func advance(to now: Now, into effects: inout [Effect]) {
+        self.now = now
+        swap(&self.effects, &effects)
+        while let slot = timers.expire(to: now.instant) {
+            deadlineReached(slot)
+        }
+        swap(&self.effects, &effects)
+    }
+}
 
-    /// Where the device in `slot` is reached; nil if there is none.
-    package func path(of slot: Int) -> DatagramPath? { nil }
+// MARK: - What others may know
 
-    /// The client id of the device in `slot`, as the broker knows it.
-    package func clientID(of slot: Int) -> ClientID? { nil }
+extension Gateway {
+    /// Where the device in `slot` is reached, or was last; nil if there is none.
+    package func path(of slot: Int) -> DatagramPath? {
+        table.contains(slot) ? table[slot].path : nil
+    }
 
-    /// The state of the device in `slot`.
-    package func state(of slot: Int) -> DeviceState? { nil }
+    /// The client id of the device in `slot`, as the broker knows it; nil if there is none.
+    package func clientID(of slot: Int) -> ClientID? {
+        table.contains(slot) ? table[slot].clientID : nil
+    }
+
+    /// The state of the device in `slot`; nil if there is none.
+    package func state(of slot: Int) -> DeviceState? {
+        table.contains(slot) ? table[slot].state.kind : nil
+    }
+
+    /// How many device records there are, those of absent devices included.
+    package var deviceCount: Int { table.count }
 }
 
 /// The states of a device: §6.14, and the time before CONNECT is answered.
 package enum DeviceState: Equatable, Sendable, CaseIterable {
     case connecting, active, asleep, awake, disconnected, lost
+}
+
+// MARK: - Words for effects and transitions
+
+extension Gateway {
+    func rules(of slot: Int) -> Configuration.Listener {
+        configuration.rules(of: table[slot].path.listener)
+    }
+
+    mutating func send(_ packet: SNPacket, to path: DatagramPath) {
+        effects.append(.send(packet, to: path))
+    }
+
+    mutating func send(_ packet: SNPacket, to slot: Int) {
+        effects.append(.send(packet, to: table[slot].path))
+    }
+
+    /// Asks the broker in the name of the device.
+    mutating func ask(_ slot: Int, _ request: LinkRequest) {
+        effects.append(.request(.device(slot), request))
+    }
+
+    mutating func log(_ entry: GatewayLog) {
+        effects.append(.log(entry))
+    }
+
+    /// The one place where a device changes its state.
+    mutating func enter(_ state: State, _ slot: Int) {
+        counters[table[slot].state.kind] -= 1
+        counters[state.kind] += 1
+        table[slot].state = state
+    }
+
+    /// Sees to it that the device is looked at when the next thing is due. A deadline that moved back is left as it
+    /// is: the device is then looked at once for nothing, which is cheaper than a change with each packet.
+    mutating func arm(_ slot: Int) {
+        guard let due = nextDue(slot) else { return }
+        if let armed = timers.deadline(of: slot), armed <= due { return }
+        timers.schedule(slot, at: due)
+    }
 }

@@ -121,9 +121,9 @@ package enum ReasonCode: UInt8, Sendable {
         case .success, .disconnectWithWillMessage, .unspecifiedError, .malformedPacket, .protocolError,
             .implementationSpecificError, .notAuthorized, .serverBusy, .serverShuttingDown,
             .badAuthenticationMethod, .keepAliveTimeout, .sessionTakenOver, .topicFilterInvalid, .topicNameInvalid,
-            .receiveMaximumExceeded, .topicAliasInvalid, .packetTooLarge, .messageRateTooHigh, .quotaExceeded, .administrativeAction, .payloadFormatInvalid,
-            .retainNotSupported, .qosNotSupported, .useAnotherServer, .serverMoved,
-            .sharedSubscriptionsNotSupported, .connectionRateExceeded, .maximumConnectTime,
+            .receiveMaximumExceeded, .topicAliasInvalid, .packetTooLarge, .messageRateTooHigh, .quotaExceeded,
+            .administrativeAction, .payloadFormatInvalid, .retainNotSupported, .qosNotSupported, .useAnotherServer,
+            .serverMoved, .sharedSubscriptionsNotSupported, .connectionRateExceeded, .maximumConnectTime,
             .subscriptionIdentifiersNotSupported, .wildcardSubscriptionsNotSupported:
             true
         default: false

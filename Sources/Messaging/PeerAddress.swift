@@ -3,19 +3,19 @@
 /// IPv4 addresses are kept in their IPv4-mapped form (`::ffff:a.b.c.d`, RFC 4291 §2.5.5.2), so that both families
 /// share one key. The cores know peers by this value; only the reactor turns it into a socket address.
 @frozen
-package struct PeerAddress: Hashable, Sendable {
+public struct PeerAddress: Hashable, Sendable {
     /// The first eight bytes of the address as a big-endian number.
-    package var high: UInt64
+    public var high: UInt64
     /// The last eight bytes.
-    package var low: UInt64
+    public var low: UInt64
     /// The interface a link-local address belongs to (RFC 4007); 0 otherwise.
-    package var scopeID: UInt32
+    public var scopeID: UInt32
     /// The port in host order.
-    package var port: UInt16
+    public var port: UInt16
 
     /// An IPv6 address.
     @inlinable
-    package init(high: UInt64, low: UInt64, port: UInt16, scopeID: UInt32 = 0) {
+    public init(high: UInt64, low: UInt64, port: UInt16, scopeID: UInt32 = 0) {
         self.high = high
         self.low = low
         self.scopeID = scopeID
@@ -24,39 +24,39 @@ package struct PeerAddress: Hashable, Sendable {
 
     /// An IPv4 address, given as a big-endian number: 127.0.0.1 is 0x7F00_0001.
     @inlinable
-    package init(ipv4: UInt32, port: UInt16) {
+    public init(ipv4: UInt32, port: UInt16) {
         self.init(high: 0, low: 0x0000_FFFF_0000_0000 | UInt64(ipv4), port: port)
     }
 
     /// No address and no port.
     @inlinable
-    package static var unspecified: PeerAddress { PeerAddress(high: 0, low: 0, port: 0) }
+    public static var unspecified: PeerAddress { PeerAddress(high: 0, low: 0, port: 0) }
 
     /// Whether this is an IPv4 address.
     @inlinable
-    package var isIPv4: Bool { high == 0 && low >> 32 == 0x0000_FFFF }
+    public var isIPv4: Bool { high == 0 && low >> 32 == 0x0000_FFFF }
 
     /// The IPv4 address as a big-endian number; meaningful only if `isIPv4`.
     @inlinable
-    package var ipv4: UInt32 { UInt32(truncatingIfNeeded: low) }
+    public var ipv4: UInt32 { UInt32(truncatingIfNeeded: low) }
 
     /// Whether this is `0.0.0.0` or `::`, which as a local address means "any".
     @inlinable
-    package var isUnspecified: Bool { high == 0 && (low == 0 || low == 0x0000_FFFF_0000_0000) }
+    public var isUnspecified: Bool { high == 0 && (low == 0 || low == 0x0000_FFFF_0000_0000) }
 
     /// The same address with another port.
     @inlinable
-    package func with(port: UInt16) -> PeerAddress {
+    public func with(port: UInt16) -> PeerAddress {
         PeerAddress(high: high, low: low, port: port, scopeID: scopeID)
     }
 
     @inlinable
-    package static func == (left: PeerAddress, right: PeerAddress) -> Bool {
+    public static func == (left: PeerAddress, right: PeerAddress) -> Bool {
         (left.low ^ right.low) | (left.high ^ right.high) | (left.tail ^ right.tail) == 0
     }
 
     @inlinable
-    package func hash(into hasher: inout Hasher) {
+    public func hash(into hasher: inout Hasher) {
         hasher.combine(high)
         hasher.combine(low)
         hasher.combine(tail)
@@ -69,18 +69,18 @@ package struct PeerAddress: Hashable, Sendable {
 
 /// The way a datagram took, and the way back: an answer goes to `remote`, leaves from `local`, through `interface`.
 @frozen
-package struct DatagramPath: Hashable, Sendable {
+public struct DatagramPath: Hashable, Sendable {
     /// Who sent it.
-    package var remote: PeerAddress
+    public var remote: PeerAddress
     /// The address of ours that was asked (its port is unused); unspecified lets the system choose.
-    package var local: PeerAddress
+    public var local: PeerAddress
     /// The index of the interface it came in by; 0 if unknown.
-    package var interface: UInt32
+    public var interface: UInt32
     /// The listener it came in by, as numbered by the transport.
-    package var listener: UInt16
+    public var listener: UInt16
 
     @inlinable
-    package init(
+    public init(
         remote: PeerAddress, local: PeerAddress = .unspecified, interface: UInt32 = 0, listener: UInt16 = 0
     ) {
         self.remote = remote
@@ -92,12 +92,12 @@ package struct DatagramPath: Hashable, Sendable {
 
 extension PeerAddress: CustomStringConvertible {
     /// `127.0.0.1:1883`, `[::1]:1883` or `[fe80::1%2]:1883`: the form that `init(_:)` reads.
-    package var description: String {
+    public var description: String {
         isIPv4 ? "\(host):\(port)" : "[\(host)]:\(port)"
     }
 
     /// The address without the port: dotted for IPv4, the canonical text of RFC 5952 for IPv6.
-    package var host: String {
+    public var host: String {
         if isIPv4 {
             return "\(ipv4 >> 24).\(ipv4 >> 16 & 0xFF).\(ipv4 >> 8 & 0xFF).\(ipv4 & 0xFF)"
         }
@@ -130,7 +130,7 @@ private func longestZeroRun(_ groups: [UInt16]) -> Range<Int> {
 
 extension PeerAddress {
     /// Reads `127.0.0.1:1883` or `[::1]:1883`; nil for anything else. Names are not looked up.
-    package init?(_ text: String) {
+    public init?(_ text: String) {
         guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")) else { return nil }
         var host = text[..<colon]
         guard let port = decimal(text[text.index(after: colon)...].utf8, max: UInt32(UInt16.max)) else { return nil }
@@ -141,7 +141,7 @@ extension PeerAddress {
     }
 
     /// Reads a numeric address, IPv4 (`127.0.0.1`) or IPv6 (`::1`, `fe80::1%2`); nil for anything else.
-    package init?(host: String, port: UInt16) {
+    public init?(host: String, port: UInt16) {
         let bytes = Array(host.utf8)
         if let ipv4 = ipv4Number(bytes[...]) {
             self.init(ipv4: ipv4, port: port)

@@ -56,13 +56,7 @@ extension EventLoop {
         inbox.removeAll()
         guard let index = table.find(socket, .datagrams) else { return 0 }
         let place = Int(table[index].detail)
-        var count: Int32
-        repeat {
-            count = clinux_receive(table[index].descriptor, inbox.room)
-            // The socket reports, once, an error that an earlier datagram of ours met on its way.
-            if count < 0 && count != -EAGAIN && count != -EINTR { counters.receiveErrors += 1 }
-        } while count < 0 && count != -EAGAIN
-        for number in 0..<max(count, 0) {
+        for number in 0..<receiveOnce(table[index].descriptor, inbox) {
             let datagram = clinux_received(inbox.room, number)
             if datagram.has_overflow { noteOverflow(place, datagram.overflow) }
             // Nobody can be answered at port 0; such datagrams are forged or broken.
@@ -74,6 +68,18 @@ extension EventLoop {
         }
         counters.datagramsReceived += UInt64(inbox.count)
         return inbox.count
+    }
+
+    /// The number of datagrams that lie in the inbox now. The socket reports, once, each error that an earlier
+    /// datagram of ours met on its way; these are passed over, but not without end.
+    private func receiveOnce(_ descriptor: Int32, _ inbox: DatagramInbox) -> Int32 {
+        for _ in 0..<EventLoop.receiveErrorsPerTurn {
+            let count = clinux_receive(descriptor, inbox.room)
+            if count >= 0 { return count }
+            if count == -EAGAIN { return 0 }
+            if count != -EINTR { counters.receiveErrors += 1 }
+        }
+        return 0
     }
 
     private func noteOverflow(_ place: Int, _ total: UInt32) {

@@ -30,6 +30,8 @@ package struct LoopLimits: Sendable {
 package final class EventLoop {
     /// Events taken from epoll in one turn.
     private static let eventsPerTurn = 256
+    /// Errors of one UDP socket passed over in one turn.
+    static let receiveErrorsPerTurn = 16
 
     /// What this loop bounds.
     package let limits: LoopLimits

@@ -59,7 +59,9 @@ extension ConnectionLimits {
         connectTimeout = limits.connectTimeout
         clientIDBytesMax = limits.clientIDBytesMax
         outputBytesMax = limits.writeBufferBytesMax
-        keepAliveMax = configuration.broker.keepAliveSecondsMax
+        // 0 in the file lifts the maximum, as in mosquitto.
+        let keepAlive = configuration.broker.keepAliveSecondsMax
+        keepAliveMax = keepAlive == 0 ? .max : keepAlive
         receiveMaximum = limits.inflightMessagesMax
         retainAvailable = configuration.broker.isRetainAvailable
         persistentSessionExpiry = configuration.sessionExpirySeconds

@@ -39,7 +39,8 @@ import Testing
     func filters() throws {
         let raw = arena.keep(
             written {
-                $0.append(filter: arena.keep("a/+"), options: SubscriptionOptions(maximumQoS: .atLeastOnce), version: .v5)
+                $0.append(
+                    filter: arena.keep("a/+"), options: SubscriptionOptions(maximumQoS: .atLeastOnce), version: .v5)
                 $0.append(
                     filter: arena.keep("b"), options: SubscriptionOptions(maximumQoS: .atMostOnce, noLocal: true),
                     version: .v5)
@@ -53,11 +54,11 @@ import Testing
 
     @Test("5,000 filters in one packet are read in one pass [attack 60]")
     func many() throws {
+        let filter = arena.keep("t")
+        let options = SubscriptionOptions(maximumQoS: .atMostOnce)
         let raw = arena.keep(
             written {
-                for _ in 0..<5000 {
-                    $0.append(filter: arena.keep("t"), options: SubscriptionOptions(maximumQoS: .atMostOnce), version: .v5)
-                }
+                for _ in 0..<5000 { $0.append(filter: filter, options: options, version: .v5) }
             })
         let filters = try SubscriptionFilters(validating: raw, version: .v5)
         #expect(filters.count == 5000)

@@ -32,7 +32,9 @@ import Testing
         #expect(withView(bytes) { error(in: $0) } == .malformedVarint)
     }
 
-    @Test("An unfinished number is truncated", arguments: [[], [0x80], [0xFF, 0xFF], [0x80, 0x80, 0x80]] as [[UInt8]])
+    @Test(
+        "An unfinished number is truncated",
+        arguments: [[], [0x80], [0xFF, 0xFF], [0x80, 0x80, 0x80]] as [[UInt8]])
     func truncated(bytes: [UInt8]) {
         #expect(withView(bytes) { error(in: $0) } == .truncated)
     }

@@ -1,0 +1,131 @@
+internal import Bytes
+internal import Clockwork
+internal import MQTTSNWire
+internal import Messaging
+
+/// A claim to the client id of a device that may still be there [D-15].
+struct Challenge {
+    /// Whose client id it is.
+    var slot: Int
+    /// The newcomer.
+    var path: DatagramPath
+    var request: ConnectRequest
+    /// When the owner is asked again, or given up.
+    var due: Instant
+    var pings = 1
+
+    /// How often the owner is asked: a third of the interval apart, since a lost datagram must not cost it the session.
+    static let pingsMax = 3
+}
+
+/// Which address belongs to which device, and who may take whose [D-11] to [D-16].
+extension Gateway {
+    /// Whether the policy lets a device move without questions [D-13].
+    func mayMove(from old: DatagramPath, to new: DatagramPath) -> Bool {
+        switch configuration.rules(of: new.listener).rebind {
+        case .never: false
+        case .port: old.remote.with(port: 0) == new.remote.with(port: 0) && old.listener == new.listener
+        case .address: true
+        }
+    }
+
+    /// The device is reached somewhere else from now on.
+    mutating func move(_ slot: Int, to path: DatagramPath) {
+        takeAddress(path, for: slot)
+        log(.moved(table[slot].clientID, to: path))
+    }
+
+    /// Gives the address to the device; whoever had it before is not there any more.
+    mutating func takeAddress(_ path: DatagramPath, for slot: Int) {
+        if let other = table.slot(at: path), other != slot { displace(other) }
+        table.bind(slot, to: path)
+    }
+
+    /// Somebody else speaks from this device's address, so that nothing may be sent to it there any more. Who sleeps
+    /// can wake from another.
+    mutating func displace(_ slot: Int) {
+        abandonAttempt(slot)
+        guard table.contains(slot) else { return }
+        switch table[slot].state {
+        case .active:
+            lose(slot)
+        case .awake:
+            sleepAgain(slot)
+            table.unbind(slot)
+        case .asleep:
+            table.unbind(slot)
+        case .connecting, .disconnected, .lost:
+            break
+        }
+    }
+
+    /// PINGREQ with a client id from an address that is not that device's [D-11] [D-13].
+    mutating func wakeFromElsewhere(_ clientID: ByteView, from path: DatagramPath) {
+        guard let slot = table.slot(named: sessionName(clientID, path)) else { return turnAway(path) }
+        switch table[slot].state {
+        case .asleep, .awake:
+            guard mayMove(from: table[slot].path, to: path) else { return turnAway(path) }
+            move(slot, to: path)
+            table[slot].heard = now.instant
+            pingreqReceived(.empty, from: path, slot)
+        case .connecting, .active, .disconnected, .lost:
+            turnAway(path)
+        }
+    }
+
+    // MARK: - Challenges
+
+    /// Asks the owner of a client id whether it is still there.
+    mutating func challenge(_ slot: Int, _ request: ConnectRequest, _ path: DatagramPath) {
+        if let place = challenges.firstIndex(where: { $0.slot == slot }), challenges[place].path == path {
+            challenges[place].request = request
+            return
+        }
+        guard !table[slot].isChallenged, challenges.count < configuration.challengesMax else {
+            let clientID = table[slot].clientID
+            return clientID.withView { refuse($0, path, .congestion) }
+        }
+        challenges.append(Challenge(slot: slot, path: path, request: request, due: challengeStep()))
+        table[slot].isChallenged = true
+        send(.pingreq(clientID: .empty), to: slot)  // [SN-6.11]
+        arm(slot)
+    }
+
+    private func challengeStep() -> Instant {
+        now.instant + configuration.challengeInterval / Challenge.pingsMax
+    }
+
+    /// When the challenge to this device is due; nil if there is none.
+    func challengeDue(_ slot: Int) -> Instant? {
+        table[slot].isChallenged ? challenges.first { $0.slot == slot }?.due : nil
+    }
+
+    /// The owner spoke: the newcomer must wait.
+    mutating func ownerAnswered(_ slot: Int) {
+        guard let challenge = takeChallenge(slot) else { return }
+        let clientID = table[slot].clientID
+        clientID.withView { refuse($0, challenge.path, .congestion) }
+        log(.claimRejected(clientID, at: challenge.path))
+    }
+
+    /// The owner has not spoken since it was last asked: once more, or the session moves.
+    mutating func challengeReached(_ slot: Int) {
+        guard let place = challenges.firstIndex(where: { $0.slot == slot }) else { return }
+        if challenges[place].pings < Challenge.pingsMax {
+            challenges[place].pings += 1
+            challenges[place].due = challengeStep()
+            send(.pingreq(clientID: .empty), to: slot)
+        } else if let challenge = takeChallenge(slot) {
+            move(slot, to: challenge.path)
+            reconnect(slot, challenge.request, isHere: false)
+        }
+    }
+
+    /// Ends the challenge to this device, if there is one.
+    mutating func takeChallenge(_ slot: Int) -> Challenge? {
+        guard table[slot].isChallenged else { return nil }
+        table[slot].isChallenged = false
+        guard let place = challenges.firstIndex(where: { $0.slot == slot }) else { return nil }
+        return challenges.remove(at: place)
+    }
+}

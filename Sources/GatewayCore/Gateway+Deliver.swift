@@ -1,0 +1,247 @@
+internal import Bytes
+internal import Clockwork
+internal import MQTTSNWire
+internal import Messaging
+
+/// Deliveries to devices, one at a time: REGISTER where needed, PUBLISH, the handshake (§6.10) [D-05].
+extension Gateway {
+    mutating func delivered(_ delivery: Delivery, _ message: MessageView?, _ slot: Int) {
+        guard table[slot].state.isAttached else { return }
+        guard let message, table[slot].exchange.isIdle else {
+            counters.deliveriesOutOfTurn += 1
+            return
+        }
+        let bytesMax = rules(of: slot).messageBytesMax
+        let bytes = encodedBytes(fields: 5, message.payload.count)
+        guard bytes <= bytesMax else { return dropTooLong(bytes, delivery, slot) }
+        if let alias = table[slot].topics.alias(of: delivery.topic) {
+            return start(.publishing(Downlink(delivery, alias)), slot)
+        }
+        guard let index = index(for: delivery, slot) else { return }
+        let downlink = Downlink(delivery, TopicReference(type: .normal, id: topicID(at: index)))
+        switch table[slot].topics.entries[index].knowledge {
+        case .known:
+            start(.publishing(downlink), slot)
+        case .unknown:
+            let bytes = encodedBytes(fields: 4, message.topicName.count)
+            guard bytes <= bytesMax else { return dropTooLong(bytes, delivery, slot) }
+            start(register(downlink, slot), slot)
+        case .refused:
+            counters.droppedTopicRefused += 1
+            ask(slot, .abandon(packetIdentifier: delivery.packetIdentifier))
+        }
+    }
+
+    /// Where the topic is in the device's table; nil if there is no more room, and the delivery is dropped.
+    private mutating func index(for delivery: Delivery, _ slot: Int) -> Int? {
+        if let index = table[slot].topics.index(of: delivery.topic) { return index }
+        guard let index = addTopic(delivery.topic, .unknown, slot) else {
+            ask(slot, .abandon(packetIdentifier: delivery.packetIdentifier))
+            return nil
+        }
+        ask(slot, .keep(delivery.topic))
+        return index
+    }
+
+    /// Bytes of a message with header, `fields` and `content` (§5.2.1).
+    private func encodedBytes(fields: Int, _ content: Int) -> Int {
+        let short = 2 + fields + content
+        return short <= 255 ? short : short + 2
+    }
+
+    private mutating func dropTooLong(_ bytes: Int, _ delivery: Delivery, _ slot: Int) {
+        counters.droppedTooLong += 1  // [D-43]
+        log(.tooLong(table[slot].clientID, bytes: bytes))
+        ask(slot, .abandon(packetIdentifier: delivery.packetIdentifier))  // [SN-6.10]
+    }
+
+    // MARK: - Steps
+
+    /// REGISTER with the next MsgId for the delivery's topic.
+    private mutating func register(_ downlink: Downlink, _ slot: Int) -> Exchange {
+        table[slot].registerID &+= 1
+        if table[slot].registerID == 0 { table[slot].registerID = 1 }
+        return .registering(downlink, msgID: table[slot].registerID)
+    }
+
+    /// Takes the next step, or keeps it for when the device listens.
+    private mutating func start(_ exchange: Exchange, _ slot: Int) {
+        table[slot].exchange = exchange
+        table[slot].retries = 0
+        table[slot].retryAt = nil
+        if isListening(slot) { transmit(slot) }
+    }
+
+    /// Whether the device takes deliveries now.
+    private func isListening(_ slot: Int) -> Bool {
+        switch table[slot].state {
+        case .active, .awake: true
+        case .connecting, .asleep, .disconnected, .lost: false
+        }
+    }
+
+    /// Sends what the exchange is at, for the first time or again.
+    mutating func transmit(_ slot: Int) {
+        let path = table[slot].path
+        switch table[slot].exchange {
+        case .idle, .recording:
+            table[slot].retryAt = nil
+            return
+        case .registering(let downlink, let msgID):
+            effects.append(
+                .sendRegister(topicID: downlink.reference.id, msgID: msgID, message: downlink.message, to: path))
+        case .publishing(var downlink):
+            effects.append(.sendPublish(downlink.header, message: downlink.message, to: path))
+            if downlink.qos == .atMostOnce { return finish(.delivered, slot) }
+            downlink.dup = true
+            table[slot].exchange = .publishing(downlink)
+        case .releasing(let msgID):
+            send(.pubrel(msgID: msgID), to: path)
+        case .resting(let downlink, let until):
+            if until > now.instant {
+                table[slot].retryAt = until
+                return arm(slot)
+            }
+            return begin(downlink, slot)
+        }
+        table[slot].retryAt = retryInstant()
+        arm(slot)
+    }
+
+    /// Goes on with a delivery: REGISTER first, if the device does not know the id.
+    private mutating func begin(_ downlink: Downlink, _ slot: Int) {
+        let index = Int(downlink.reference.id) - topicBase - 1
+        let isKnown =
+            downlink.reference.type != .normal || !table[slot].topics.entries.indices.contains(index)
+            || table[slot].topics.entries[index].knowledge == .known
+        start(isKnown ? .publishing(downlink) : register(downlink, slot), slot)
+    }
+
+    /// The exchange is over: the broker hears how, and sends what comes next.
+    private mutating func finish(_ request: LinkRequest, _ slot: Int) {
+        table[slot].exchange = .idle
+        table[slot].retryAt = nil
+        guard countInWake(slot) else { return ask(slot, request) }
+        // The window closes first, so that nothing comes after the last message of this wake [D-17].
+        ask(slot, .window(isOpen: false))
+        ask(slot, request)
+        endWake(slot)
+    }
+
+    /// Goes on with what sleep or a new CONNECT interrupted.
+    mutating func resumeExchange(_ slot: Int) {
+        table[slot].retries = 0
+        transmit(slot)
+    }
+
+    /// The device wants a pause: the same delivery comes again after T_WAIT [D-06] [D-46].
+    private mutating func rest(_ downlink: Downlink, _ slot: Int) {
+        table[slot].retries = 0
+        table[slot].exchange = .resting(downlink, until: now.instant + configuration.waitInterval)
+        switch table[slot].state {
+        case .awake:
+            ask(slot, .window(isOpen: false))
+            endWake(slot)
+        case .active:
+            transmit(slot)
+        case .connecting, .asleep, .disconnected, .lost:
+            table[slot].retryAt = nil
+        }
+    }
+
+    // MARK: - Answers of the device
+
+    mutating func regackReceived(topicID: UInt16, msgID: UInt16, _ code: SNReturnCode, _ slot: Int) {
+        guard case .registering(let downlink, msgID) = table[slot].exchange, downlink.reference.id == topicID else {
+            return
+        }
+        let index = Int(topicID) - topicBase - 1
+        switch code {
+        case .accepted:
+            table[slot].topics.setKnowledge(.known, at: index)
+            start(.publishing(downlink), slot)
+        case .congestion:
+            rest(downlink, slot)
+        default:
+            table[slot].topics.setKnowledge(.refused, at: index)  // [D-06]
+            log(.topicRefused(table[slot].clientID, topicID: topicID, code))
+            drop(downlink, slot)
+        }
+    }
+
+    mutating func pubackReceived(topicID: UInt16, msgID: UInt16, _ code: SNReturnCode, _ slot: Int) {
+        guard case .publishing(let downlink) = table[slot].exchange, downlink.msgID == msgID else {
+            return pubackForQoS0(topicID: topicID, msgID: msgID, code, slot)
+        }
+        switch code {
+        case .accepted:
+            // At QoS 2 it is the wrong answer.
+            guard downlink.qos == .atLeastOnce else { return }
+            finish(.acknowledge(Acknowledgement(.puback, msgID)), slot)
+        case .congestion:
+            rest(downlink, slot)
+        case .invalidTopicID where downlink.reference.type == .normal && !downlink.isSecondChance:
+            var again = downlink
+            again.isSecondChance = true
+            table[slot].topics.setKnowledge(.unknown, at: Int(downlink.reference.id) - topicBase - 1)
+            start(register(again, slot), slot)  // [D-07]
+        default:
+            logRefusal(downlink.reference, code, slot)
+            drop(downlink, slot)
+        }
+    }
+
+    /// A device that does not know the id of a message at QoS 0 is told before the next one.
+    private mutating func pubackForQoS0(topicID: UInt16, msgID: UInt16, _ code: SNReturnCode, _ slot: Int) {
+        let index = Int(topicID) - topicBase - 1
+        guard msgID == 0, code == .invalidTopicID, table[slot].topics.entries.indices.contains(index),
+            table[slot].topics.entries[index].knowledge == .known
+        else { return }
+        table[slot].topics.setKnowledge(.unknown, at: index)
+    }
+
+    private mutating func logRefusal(_ reference: TopicReference, _ code: SNReturnCode, _ slot: Int) {
+        let clientID = table[slot].clientID
+        guard reference.type != .normal else {
+            return log(.topicRefused(clientID, topicID: reference.id, code))
+        }
+        guard table[slot].topics.shouldLogRefusal(of: reference) else { return }
+        log(.predefinedTopicRefused(clientID, topicID: reference.id, code))  // [D-07]
+    }
+
+    private mutating func drop(_ downlink: Downlink, _ slot: Int) {
+        counters.droppedTopicRefused += 1
+        finish(.abandon(packetIdentifier: downlink.msgID), slot)
+    }
+
+    mutating func pubrecReceived(msgID: UInt16, _ slot: Int) {
+        switch table[slot].exchange {
+        case .publishing(let downlink) where downlink.msgID == msgID && downlink.qos == .exactlyOnce:
+            start(.recording(msgID: msgID), slot)
+            ask(slot, .acknowledge(Acknowledgement(.pubrec, msgID)))
+        case .releasing(msgID):
+            // PUBREL was lost.
+            if isListening(slot) { transmit(slot) }
+        case .recording(msgID):
+            break
+        case .idle, .registering, .publishing, .recording, .releasing, .resting:
+            // Of an exchange that is over: PUBREL lets the device forget it.
+            if isListening(slot) { send(.pubrel(msgID: msgID), to: slot) }
+        }
+    }
+
+    /// The broker's PUBREL, for the exchange under way or for one that an earlier connection began.
+    mutating func release(msgID: UInt16, _ slot: Int) {
+        switch table[slot].exchange {
+        case .idle, .recording(msgID), .releasing(msgID):
+            start(.releasing(msgID: msgID), slot)
+        case .registering, .publishing, .recording, .releasing, .resting:
+            counters.deliveriesOutOfTurn += 1
+        }
+    }
+
+    mutating func pubcompReceived(msgID: UInt16, _ slot: Int) {
+        guard case .releasing(msgID) = table[slot].exchange else { return }
+        finish(.acknowledge(Acknowledgement(.pubcomp, msgID)), slot)
+    }
+}

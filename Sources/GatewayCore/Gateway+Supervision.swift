@@ -1,0 +1,122 @@
+internal import Bytes
+internal import Clockwork
+internal import MQTTSNWire
+internal import Messaging
+
+/// Time: retransmission, keep-alive and sleep timers, the end of sessions (§6.11, §6.14, §7.2).
+extension Gateway {
+    /// T_retry from now, with jitter.
+    mutating func retryInstant() -> Instant {
+        let interval = configuration.retryInterval
+        let spread = interval.wholeNanoseconds / 100 * UInt64(max(0, min(configuration.retryJitterPercent, 100)))
+        return now.instant + interval + .nanoseconds(Int64(clamping: random.below(spread)))
+    }
+
+    /// How much longer than announced a device may be silent [D-20].
+    func toleranceAfter(seconds: UInt16) -> Duration {
+        let tolerance = configuration.tolerance
+        let announced = Duration.seconds(Int64(seconds))
+        let percent = announced > tolerance.boundary ? tolerance.longPercent : tolerance.shortPercent
+        return announced * max(0, percent) / 100
+    }
+
+    /// When a device that stays silent is lost.
+    private func lossInstant(_ slot: Int, seconds: UInt16) -> Instant {
+        table[slot].heard + .seconds(Int64(seconds)) + toleranceAfter(seconds: seconds)
+    }
+
+    /// When a silent active device is asked, or asked again, whether it is there: half-way into the tolerance first
+    /// [D-47]; nil after the last time.
+    private func pingInstant(_ slot: Int, seconds: UInt16) -> Instant? {
+        let pings = Int(table[slot].pings)
+        guard pings <= configuration.retryCount else { return nil }
+        return table[slot].heard + .seconds(Int64(seconds)) + toleranceAfter(seconds: seconds) / 2
+            + configuration.retryInterval * pings
+    }
+
+    /// The soonest thing that can be due for the device; nil if there is none.
+    func nextDue(_ slot: Int) -> Instant? {
+        var due = table[slot].retryAt
+        func consider(_ instant: Instant?) {
+            if let instant { due = min(due ?? instant, instant) }
+        }
+        consider(challengeDue(slot))
+        switch table[slot].state {
+        case .connecting:
+            break
+        case .active(let active):
+            let seconds = active.request.duration
+            if seconds > 0 {
+                consider(pingInstant(slot, seconds: seconds))
+                consider(lossInstant(slot, seconds: seconds))
+            }
+        case .asleep(let asleep):
+            consider(lossInstant(slot, seconds: asleep.duration))
+        case .awake(let awake):
+            consider(lossInstant(slot, seconds: awake.asleep.duration))
+        case .disconnected(let away), .lost(let away):
+            consider(away.until)
+        }
+        return due
+    }
+
+    /// Looks at everything that can be due for the device, and sets its next deadline.
+    mutating func deadlineReached(_ slot: Int) {
+        guard table.contains(slot) else { return }
+        if let due = challengeDue(slot), due <= now.instant { challengeReached(slot) }
+        if table.contains(slot), let due = table[slot].retryAt, due <= now.instant { retryReached(slot) }
+        if table.contains(slot) { supervise(slot) }
+        if table.contains(slot) { arm(slot) }
+    }
+
+    private mutating func supervise(_ slot: Int) {
+        switch table[slot].state {
+        case .connecting:
+            break
+        case .active(let active):
+            superviseKeepAlive(slot, seconds: active.request.duration)
+        case .asleep(let asleep):
+            if lossInstant(slot, seconds: asleep.duration) <= now.instant { lose(slot) }
+        case .awake(let awake):
+            if lossInstant(slot, seconds: awake.asleep.duration) <= now.instant { lose(slot) }
+        case .disconnected(let away), .lost(let away):
+            if let until = away.until, until <= now.instant { remove(slot) }
+        }
+    }
+
+    private mutating func superviseKeepAlive(_ slot: Int, seconds: UInt16) {
+        guard seconds > 0 else { return }
+        if lossInstant(slot, seconds: seconds) <= now.instant { return lose(slot) }
+        guard let due = pingInstant(slot, seconds: seconds), due <= now.instant else { return }
+        if table[slot].pings > 0 { counters.retransmitted += 1 }
+        table[slot].pings += 1
+        send(.pingreq(clientID: .empty), to: slot)  // [SN-6.11]
+    }
+
+    /// T_retry is over without an answer: again, or the device is given up.
+    private mutating func retryReached(_ slot: Int) {
+        table[slot].retryAt = nil
+        if case .resting = table[slot].exchange, table[slot].state.kind == .active { return transmit(slot) }
+        guard Int(table[slot].retries) < min(max(0, configuration.retryCount), Int(UInt8.max)) else {
+            return unanswered(slot)
+        }
+        table[slot].retries += 1
+        counters.retransmitted += 1
+        switch table[slot].state {
+        case .connecting: askForWill(slot)
+        case .active, .awake: transmit(slot)
+        case .asleep, .disconnected, .lost: break
+        }
+    }
+
+    /// The device did not answer, N_retry times.
+    private mutating func unanswered(_ slot: Int) {
+        counters.unanswered += 1
+        switch table[slot].state {
+        case .connecting: abandonAttempt(slot)  // [D-35]
+        case .active: lose(slot)
+        case .awake: sleepAgain(slot)  // [D-18]
+        case .asleep, .disconnected, .lost: break
+        }
+    }
+}

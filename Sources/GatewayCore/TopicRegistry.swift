@@ -1,0 +1,97 @@
+internal import Messaging
+
+/// The topics that one device knows by number (§6.5, §6.7, §7.3).
+///
+/// Normal ids follow each other from the registry's base, so that a PUBLISH finds its topic by array index; an id keeps
+/// its topic for the session's life [D-03]. The broker keeps a topic interned for each entry.
+struct TopicRegistry {
+    /// Whether a device can be sent PUBLISH under a normal id.
+    enum Knowledge: UInt8 {
+        /// It must be told first, by REGISTER (§6.10).
+        case unknown
+        case known
+        /// It answered REGISTER with a refusal: the topic is not delivered in this session [D-06].
+        case refused
+    }
+
+    struct Entry {
+        var topic: TopicID
+        var knowledge: Knowledge
+    }
+
+    /// A topic that the device subscribed to by a predefined id or by a short name, and wants to receive so.
+    struct Alias {
+        var topic: TopicID
+        var reference: TopicReference
+        /// Whether the device's refusal of it was logged [D-07].
+        var isRefusalLogged = false
+    }
+
+    /// In order of their ids.
+    private(set) var entries: [Entry] = []
+    private(set) var aliases: [Alias] = []
+
+    /// The topic under the normal id `base` + 1 + index.
+    @inline(__always)
+    func topic(at index: Int) -> TopicID? {
+        index >= 0 && index < entries.count ? entries[index].topic : nil
+    }
+
+    /// The place of `topic` among the normal ids.
+    func index(of topic: TopicID) -> Int? {
+        entries.firstIndex { $0.topic == topic }
+    }
+
+    /// The predefined id or short name that the device uses for `topic`.
+    func alias(of topic: TopicID) -> TopicReference? {
+        aliases.first { $0.topic == topic }?.reference
+    }
+
+    /// Gives `topic` the next id and returns its index.
+    mutating func append(_ topic: TopicID, _ knowledge: Knowledge) -> Int {
+        entries.append(Entry(topic: topic, knowledge: knowledge))
+        return entries.count - 1
+    }
+
+    mutating func setKnowledge(_ knowledge: Knowledge, at index: Int) {
+        guard index >= 0, index < entries.count else { return }
+        entries[index].knowledge = knowledge
+    }
+
+    /// The device may have been restarted: it is told again before the next PUBLISH [D-03].
+    mutating func doubtAll() {
+        for index in entries.indices where entries[index].knowledge == .known {
+            entries[index].knowledge = .unknown
+        }
+    }
+
+    /// Remembers that the device calls `topic` by `reference`. True if the topic had no alias before.
+    mutating func setAlias(_ reference: TopicReference, for topic: TopicID) -> Bool {
+        if let index = aliases.firstIndex(where: { $0.topic == topic }) {
+            aliases[index] = Alias(topic: topic, reference: reference)
+            return false
+        }
+        aliases.append(Alias(topic: topic, reference: reference))
+        return true
+    }
+
+    /// Forgets the alias of `topic`. True if there was one.
+    mutating func removeAlias(of topic: TopicID) -> Bool {
+        guard let index = aliases.firstIndex(where: { $0.topic == topic }) else { return false }
+        aliases.remove(at: index)
+        return true
+    }
+
+    /// Forgets the alias `reference` and returns its topic.
+    mutating func removeAlias(_ reference: TopicReference) -> TopicID? {
+        guard let index = aliases.firstIndex(where: { $0.reference == reference }) else { return nil }
+        return aliases.remove(at: index).topic
+    }
+
+    /// True the first time that it is asked for this alias [D-07].
+    mutating func shouldLogRefusal(of reference: TopicReference) -> Bool {
+        guard let index = aliases.firstIndex(where: { $0.reference == reference }) else { return false }
+        defer { aliases[index].isRefusalLogged = true }
+        return !aliases[index].isRefusalLogged
+    }
+}

@@ -1,0 +1,114 @@
+import Glibc
+import Messaging
+import Reactor
+import Testing
+
+@Suite struct LingerTests {
+    /// A connection with much unread input, and its client.
+    private func unreadInput(_ limits: LoopLimits = LoopLimits()) throws -> (Recorder, Token, Client) {
+        let world = try Recorder(limits: limits)
+        let (connection, client) = try world.connectedPair()
+        client.send([UInt8](repeating: 1, count: 100_000))
+        _ = world.loop.write(connection, Array("bye".utf8))
+        return (world, connection, client)
+    }
+
+    @Test("Closing at once over unread input resets the connection: why finish exists")
+    func abrupt() throws {
+        let (world, connection, client) = try unreadInput()
+        world.loop.close(connection)
+        #expect(client.receive(exactly: 4).count < 4)
+        #expect(client.receive() == nil || client.receive() == [])
+    }
+
+    @Test("After finish the last packet and a clean end arrive, whatever the peer still sends")
+    func orderly() throws {
+        let (world, connection, client) = try unreadInput()
+        world.loop.finish(connection)
+        for _ in 0..<20 {
+            client.send([UInt8](repeating: 2, count: 10_000))
+            world.loop.turn(world, timeout: .zero)
+        }
+        #expect(client.receive(exactly: 3) == Array("bye".utf8))
+        #expect(client.receive() == [])
+        #expect(world.loop.counters.lingersCut == 0)
+    }
+
+    @Test("The token is dead at once, the slot is used again only after the close")
+    func slotStays() throws {
+        let (world, connection, client) = try unreadInput()
+        world.loop.finish(connection)
+        world.events = []
+        #expect(world.loop.write(connection, [1]) == .failed(ReactorError(.send, code: EBADF)))
+        world.loop.close(connection)
+        let (second, _) = try world.connectedPair()
+        #expect(second.slot != connection.slot)
+        client.finish()
+        for _ in 0..<20 { world.loop.turn(world, timeout: .zero) }
+        let listener = try world.loop.listen(on: Recorder.anyPort("127.0.0.1"))
+        #expect(listener.slot == connection.slot && listener != connection)
+        #expect(!world.events.contains(.readable(connection)))
+    }
+
+    @Test("A peer that closed first is done with immediately")
+    func peerWasFirst() throws {
+        let world = try Recorder()
+        let (connection, client) = try world.connectedPair()
+        client.finish()
+        #expect(world.turn { world.events.contains(.readable(connection)) })
+        world.loop.finish(connection)
+        let listener = try world.loop.listen(on: Recorder.anyPort("127.0.0.1"))
+        #expect(listener.slot == connection.slot)
+    }
+
+    @Test("A stuck or paused connection can be finished")
+    func stuck() throws {
+        let world = try Recorder()
+        let (connection, client) = try world.connectedPair()
+        world.loop.setReading(connection, false)
+        guard case .wrote(let sent) = world.loop.write(connection, [UInt8](repeating: 3, count: 8_000_000)) else {
+            throw Failure(what: "write")
+        }
+        world.loop.finish(connection)
+        #expect(client.receive(exactly: sent + 1).count == sent)
+        world.events = []
+        world.settle()
+        #expect(world.events.isEmpty)
+    }
+
+    @Test("A peer that never closes is cut off when its time is up")
+    func outOfTime() throws {
+        var limits = LoopLimits()
+        limits.lingerMax = .milliseconds(10)
+        let (world, connection, client) = try unreadInput(limits)
+        world.loop.finish(connection)
+        #expect(world.turn { world.loop.counters.lingersCut == 1 })
+        withExtendedLifetime(client) {}
+    }
+
+    @Test("A peer that keeps sending is cut off")
+    func outOfBytes() throws {
+        var limits = LoopLimits()
+        limits.lingerBytesMax = 50_000
+        let (world, connection, client) = try unreadInput(limits)
+        world.loop.finish(connection)
+        #expect(world.turn { world.loop.counters.lingersCut == 1 })
+        withExtendedLifetime(client) {}
+    }
+
+    @Test("Of too many closing connections the oldest is cut off")
+    func tooMany() throws {
+        var limits = LoopLimits()
+        limits.lingersMax = 2
+        let world = try Recorder(limits: limits)
+        let pairs = try (0..<3).map { _ in try world.connectedPair() }
+        for pair in pairs[..<2] { world.loop.finish(pair.connection) }
+        world.settle()
+        #expect(world.loop.counters.lingersCut == 0)
+        world.loop.finish(pairs[2].connection)
+        world.settle()
+        #expect(world.loop.counters.lingersCut == 1)
+        let listener = try world.loop.listen(on: Recorder.anyPort("127.0.0.1"))
+        #expect(listener.slot == pairs[0].connection.slot)
+    }
+}

@@ -1,0 +1,211 @@
+internal import BrokerCore
+internal import Bytes
+internal import Clockwork
+internal import DeviceCore
+internal import Engine
+internal import GatewayCore
+internal import MQTTSNWire
+internal import MQTTWire
+internal import Messaging
+
+/// One seed: a world in trouble for a while, in which agents publish and subscribe; then the trouble ends, everything
+/// drains, and what the standards promise is checked.
+package struct Simulation {
+    /// What became of a seed.
+    package struct Outcome: Sendable {
+        package let seed: UInt64
+        /// The hash of the trace: equal for equal courses of events.
+        package let hash: UInt64
+        package let faults: [String]
+        package let features: Features
+        package let published: Int
+        package let received: Int
+        package let steps: Int
+    }
+
+    var world: World
+    let features: Features
+    var ledger = Ledger()
+    var agents: [Agent] = []
+    var isTrouble = true
+    /// Chance of the agents; the world has its own.
+    var random: SeededGenerator
+
+    /// A client or a device, and what it is there for.
+    struct Agent {
+        enum Body { case client(Int), device(Int) }
+        let body: Body
+        let isPersistent: Bool
+        let publishes: Bool
+        let filters: [Filter]
+        /// Whether everything is subscribed to, or asked for.
+        var hasSubscribed = false
+        /// The SUBSCRIBE whose answer is awaited: the packet identifier of a client.
+        var subscribing: UInt16?
+        /// Tokens of a device's commands above this one are SUBSCRIBE.
+        static let subscribeTokens = 1_000_000
+    }
+
+    /// What an agent subscribes to.
+    struct Filter {
+        let filter: ByteString
+        /// How a device names it.
+        let topic: Device.Topic
+        let qos: QoS
+    }
+
+    /// Plays one seed to its end.
+    package static func run(seed: UInt64, isPrinting: Bool = false) -> Outcome {
+        var simulation = Simulation(seed: seed, isPrinting: isPrinting)
+        return simulation.run(seed)
+    }
+
+    private init(seed: UInt64, isPrinting: Bool) {
+        random = SeededGenerator(seed: seed)
+        features = Features(&random)
+        if isPrinting { print("seed \(seed): \(features)") }
+        world = World(settings: Self.settings(features), seed: random.next(), isPrinting: isPrinting)
+        world.network.loss = features.loss
+        world.network.duplication = features.duplication
+        world.network.hasLateCopies = features.hasLateCopies
+        world.network.delay = features.delay
+        world.streams.delay = features.isSlow ? .seconds(2) : .milliseconds(50)
+        world.streams.splits = features.splitsBytes
+        world.streams.writesPartially = features.writesPartially
+        world.streams.writePause = features.isSlow ? .seconds(1) : .milliseconds(20)
+        for index in 0..<features.clients { addClient(index) }
+        for index in 0..<features.devices { addDevice(index) }
+    }
+
+    private static func settings(_ features: Features) -> EngineSettings {
+        var settings = EngineSettings()
+        settings.sysInterval = features.hasStatistics ? .seconds(10) : nil
+        settings.gateway.predefinedTopics = [.init(id: 1, name: "pre/one")]
+        settings.gateway.retryInterval = .seconds(5)
+        settings.broker.deviceQueuedMessagesMax = 1_000
+        settings.broker.deviceQueuedBytesMax = 1 << 20
+        if features.hasTinyQueues {
+            settings.broker.queuedMessagesMax = 5
+            settings.broker.queuedBytesMax = 200
+            settings.broker.deviceQueuedMessagesMax = 3
+            settings.broker.deviceQueuedBytesMax = 100
+            settings.broker.heldBytesMax = 400
+        }
+        return settings
+    }
+
+    private mutating func run(_ seed: UInt64) -> Outcome {
+        for index in agents.indices { world.scheduleTurn(of: index, after: .milliseconds(Int64(index) * 10)) }
+        world.scheduleHealing(after: features.trouble)
+        let end = Instant(nanoseconds: world.now.nanoseconds) + features.trouble + .seconds(3_600)
+        var steps = 0
+        while world.step(until: end) {
+            steps += 1
+            digest()
+            if !world.faults.isEmpty || isDrained { break }
+        }
+        if world.faults.isEmpty, !isDrained { world.faults.append("an hour after the trouble: \(whatIsLeft)") }
+        if world.faults.isEmpty {
+            world.faults += ledger.faults(isComplete: !features.hasTinyQueues)
+            checkMemory()
+        }
+        world.tearDown()
+        return Outcome(
+            seed: seed, hash: world.trace.hash, faults: world.faults, features: features,
+            published: ledger.publications.count, received: ledger.receipts, steps: steps)
+    }
+
+    /// Takes what happened, until nothing more does.
+    private mutating func digest() {
+        while !world.happenings.isEmpty {
+            let happenings = world.happenings
+            world.happenings = []
+            for happening in happenings {
+                switch happening {
+                case .client(let index, let event): clientExperienced(event, agent(ofClient: index), index)
+                case .device(let index, let effect): deviceExperienced(effect, agent(ofDevice: index), index)
+                case .turn(let agent): takeTurn(agent)
+                case .healed: heal()
+                }
+            }
+        }
+        checkLimits()
+    }
+
+    private func agent(ofClient index: Int) -> Int { index }
+    private func agent(ofDevice index: Int) -> Int { features.clients + index }
+
+    private mutating func takeTurn(_ agent: Int) {
+        switch agents[agent].body {
+        case .client(let index): clientTurn(agent, index)
+        case .device(let index): deviceTurn(agent, index)
+        }
+        let pause = isTrouble ? random.duration(upTo: features.pause) : .seconds(1)
+        world.scheduleTurn(of: agent, after: pause + .milliseconds(20))
+    }
+
+    /// The trouble is over: the network is as it should be, and nothing new is published.
+    private mutating func heal() {
+        isTrouble = false
+        world.trace.note("healed", "world", world.now)
+        world.network = Network()
+        world.streams = Streams()
+        for index in world.clients.indices {
+            world.use(index) { client in
+                client.holdsAcknowledgements = false
+                client.acknowledge()
+            }
+        }
+    }
+
+    // MARK: - The end
+
+    /// Whether everybody is there and nothing is left to be delivered.
+    private var isDrained: Bool {
+        !isTrouble && !world.isBusy && world.engine.broker.gauges.heldMessages == 0
+            && agents.allSatisfy { isSettled($0) }
+    }
+
+    private func isSettled(_ agent: Agent) -> Bool {
+        switch agent.body {
+        case .client(let index):
+            world.clients[index].client.isOnline && world.clients[index].client.isIdle && agent.hasSubscribed
+        case .device(let index):
+            world.devices[index].device.state == .active && world.devices[index].device.isIdle && agent.hasSubscribed
+        }
+    }
+
+    private var whatIsLeft: String {
+        let gauges = world.engine.broker.gauges
+        let unsettled = agents.indices.filter { !isSettled(agents[$0]) }.map { index in
+            switch agents[index].body {
+            case .client(let client): "c\(client)"
+            case .device(let device): "d\(device) \(world.devices[device].device.state)"
+            }
+        }
+        return "\(gauges.heldMessages) messages held, not settled: \(unsettled), under way: \(world.isBusy)"
+    }
+
+    /// Nothing is held but what is retained.
+    private mutating func checkMemory() {
+        let gauges = world.engine.broker.gauges
+        if gauges.heldBytes != 0 { world.faults.append("\(gauges.heldBytes) bytes held for nobody") }
+        if gauges.retainedMessages > 16 { world.faults.append("\(gauges.retainedMessages) retained messages") }
+        if gauges.topics > 64 { world.faults.append("\(gauges.topics) topics kept") }
+    }
+
+    private mutating func checkLimits() {
+        let gauges = world.engine.broker.gauges
+        let limits = world.engine.broker.limits
+        if gauges.heldBytes > limits.heldBytesMax {
+            world.faults.append("\(gauges.heldBytes) bytes held, \(limits.heldBytesMax) allowed")
+        }
+        guard features.hasTinyQueues else { return }
+        // Each queue and window is full, and each open message at QoS 2 waits for its PUBREL.
+        let inClients = features.clients * (limits.queuedMessagesMax + Int(limits.inflightMessagesMax) + 10)
+        let inDevices = features.devices * (limits.deviceQueuedMessagesMax + 1 + 8)
+        if gauges.heldMessages > inClients + inDevices {
+            world.faults.append("\(gauges.heldMessages) messages held, \(inClients + inDevices) allowed")
+        }
+    }
+}

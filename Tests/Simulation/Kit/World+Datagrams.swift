@@ -1,0 +1,142 @@
+internal import Bytes
+internal import Clockwork
+internal import DeviceCore
+internal import Engine
+internal import GatewayCore
+internal import MQTTSNWire
+internal import Messaging
+
+/// How datagrams fare.
+package struct Network {
+    /// Lost, percent.
+    package var loss: UInt64 = 0
+    /// Doubled, percent.
+    package var duplication: UInt64 = 0
+    /// The longest time under way.
+    package var delay: Duration = .milliseconds(1)
+    /// Whether the copy of a doubled datagram takes a time of its own.
+    package var hasLateCopies = false
+
+    package init() {}
+}
+
+extension World {
+    // MARK: - Up
+
+    /// What a device wants done: its datagrams leave, the rest is its application's to know.
+    mutating func take(_ effects: [Device.Effect], of device: Int) {
+        for effect in effects {
+            guard case .send(let bytes) = effect else {
+                trace.note("\(effect)", name(ofDevice: device), now)
+                happenings.append(.device(device, effect))
+                continue
+            }
+            let sender = devices[device].address
+            for arrival in arrivals() { queue.add(.datagramUp(bytes, from: sender), at: arrival) }
+        }
+    }
+
+    /// When the copies of a datagram arrive; empty if it is lost.
+    private mutating func arrivals() -> [Instant] {
+        guard !random.chance(network.loss) else { return [] }
+        let first = now + random.duration(upTo: network.delay)
+        guard random.chance(network.duplication) else { return [first] }
+        return [first, network.hasLateCopies ? now + random.duration(upTo: network.delay) : first]
+    }
+
+    mutating func datagramArrived(_ bytes: ByteString, from sender: PeerAddress) {
+        bytes.withView { view in
+            if let device = device(at: sender) {
+                trace.note(.datagramUp, name(ofDevice: device), view, now)
+                if let packet = try? SNPacket.decode(view) { noteUp(packet, device) }
+            }
+            engine.datagramReceived(view, from: DatagramPath(remote: sender), now: time)
+        }
+    }
+
+    private func device(at address: PeerAddress) -> Int? {
+        devices.firstIndex { $0.address == address || $0.formerAddresses.contains(address) }
+    }
+
+    // MARK: - Down
+
+    mutating func sendDatagrams() {
+        for entry in engine.outbox.entries {
+            let bytes = ByteString(engine.outbox.bytes(of: entry))
+            let receiver = entry.path.remote
+            if let device = device(at: receiver) {
+                bytes.withView { view in
+                    trace.note(.datagramDown, name(ofDevice: device), view, now)
+                    guard let packet = try? SNPacket.decode(view) else {
+                        faults.append("the gateway sent a malformed datagram: \(view.escaped)")
+                        return
+                    }
+                    noteDown(packet, device)
+                }
+            }
+            for arrival in arrivals() { queue.add(.datagramDown(bytes, to: receiver), at: arrival) }
+        }
+        engine.clearOutbox()
+    }
+
+    /// A datagram reaches the device that is there; at an address that was given up it is lost.
+    mutating func datagramArrived(_ bytes: ByteString, at receiver: PeerAddress) {
+        guard let device = devices.firstIndex(where: { $0.address == receiver }) else { return }
+        var effects: [Device.Effect] = []
+        bytes.withView { devices[device].device.received($0, now: now, into: &effects) }
+        take(effects, of: device)
+    }
+
+    mutating func advance(device: Int) {
+        var effects: [Device.Effect] = []
+        devices[device].device.advance(to: now, into: &effects)
+        take(effects, of: device)
+    }
+}
+
+/// The topic ids that a device was told on its present connection, as the gateway can know it.
+struct ToldTopics {
+    private var ids: [UInt16] = []
+
+    mutating func forgetAll() { ids = [] }
+
+    mutating func insert(_ id: UInt16) {
+        if !ids.contains(id) { ids.append(id) }
+    }
+
+    func contains(_ id: UInt16) -> Bool { ids.contains(id) }
+}
+
+extension World {
+    /// What the gateway hears of a device's knowledge.
+    private mutating func noteUp(_ packet: SNPacket, _ device: Int) {
+        switch packet {
+        case .connect(let connect):
+            // CONNECT out of sleep goes on with the ids [D-04].
+            if !isSleeping(ByteString(connect.clientID)) { devices[device].told.forgetAll() }
+        case .regack(let topicID, _, .accepted): devices[device].told.insert(topicID)
+        default: break
+        }
+    }
+
+    private func isSleeping(_ clientID: ClientID) -> Bool {
+        for slot in 0..<64 where engine.gateway.clientID(of: slot) == clientID {
+            let state = engine.gateway.state(of: slot)
+            return state == .asleep || state == .awake
+        }
+        return false
+    }
+
+    /// The gateway never publishes under an id that it did not tell the device [SN-6.10].
+    private mutating func noteDown(_ packet: SNPacket, _ device: Int) {
+        switch packet {
+        case .regack(let topicID, _, .accepted), .suback(_, let topicID, _, .accepted):
+            devices[device].told.insert(topicID)
+        case .publish(let publish) where publish.topicIDType == .normal:
+            if !devices[device].told.contains(publish.topicID) {
+                faults.append("d\(device) was never told topic id \(publish.topicID)")
+            }
+        default: break
+        }
+    }
+}
