@@ -83,7 +83,7 @@ import Testing
         guard case .wrote(let sent) = world.loop.write(connection, much) else { throw Failure(what: "write") }
         _ = client.receive(exactly: sent)
         #expect(world.turn { world.events.contains(.writable(connection)) })
-        for _ in 0..<5 { world.loop.turn(world, timeout: .zero) }
+        for _ in 0..<5 { world.loop.turn(world, timeout: .milliseconds(5)) }
         #expect(world.events.filter { $0 == .writable(connection) }.count == 1)
         #expect(world.loop.write(connection, [1, 2]) == .wrote(2))
         #expect(client.receive() == [1, 2])
