@@ -8,7 +8,7 @@ struct Ledger {
         let topic: ByteString
         let qos: QoS
         let retain: Bool
-        /// Whether it may arrive in copies: at QoS 2 over a network whose copies outlive their handshake.
+        /// Whether the network may double it on its way to the gateway: at QoS 0 each copy is a message.
         let mayMultiply: Bool
         /// Whether the publisher was told that it got through.
         var isCompleted = false
