@@ -1,5 +1,6 @@
 import Bytes
 import DeviceCore
+import Engine
 import MQTTSNWire
 import MQTTWire
 import Messaging
@@ -13,7 +14,7 @@ import Testing
     func fromDeviceToClients(qos: SNQoS, version: ProtocolVersion) {
         var world = EngineWorld()
         let clients = [QoS.atMostOnce, .atLeastOnce, .exactlyOnce].map { granted in
-            world.client("c\(granted.rawValue)", version, subscribedTo: [("a/+", granted)])
+            world.client(ByteString("c\(granted.rawValue)"), version, subscribedTo: [("a/+", granted)])
         }
         let device = world.device("d")
         world.publish(device: device, .name("a/b"), "x", qos)

@@ -1,6 +1,7 @@
 import Bytes
 import DeviceCore
 import Engine
+import GatewayCore
 import MQTTSNWire
 import MQTTWire
 import Messaging

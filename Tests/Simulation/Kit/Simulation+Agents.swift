@@ -53,9 +53,11 @@ extension Simulation {
             Agent(
                 body: body, isPersistent: isPersistent, publishes: publishes, filters: filters,
                 hasSubscribed: filters.isEmpty))
-        let isMultiplied = if case .device = body { features.duplication > 0 } else { false }
+        let isDevice = if case .device = body { true } else { false }
         ledger.subscribers.append(
-            Ledger.Subscriber(name: name, isPersistent: isPersistent, isMultiplied: isMultiplied))
+            Ledger.Subscriber(
+                name: name, isPersistent: isPersistent, forgets: isDevice && !isPersistent,
+                isMultiplied: isDevice && features.duplication > 0))
         ledger.subscribers[agents.count - 1].subscriptions = filters.map {
             Ledger.Subscription(filter: $0.filter, qos: $0.qos, since: nil)
         }
@@ -184,6 +186,11 @@ extension Simulation {
     }
 
     private mutating func activeTurn(_ agent: Int, _ index: Int) {
+        if !isTrouble, !agents[agent].isPersistent, !agents[agent].hasSaidGoodbye {
+            // Only so does the gateway learn that the handshakes of its life before are given up [D-01].
+            agents[agent].hasSaidGoodbye = true
+            return world.perform(.disconnect, device: index)
+        }
         // Its list was full before.
         if !agents[agent].hasSubscribed, world.devices[index].device.isIdle { subscribe(device: index, agent) }
         guard isTrouble else { return }
