@@ -48,6 +48,7 @@ extension Broker {
     private mutating func refusal(of publish: IncomingPublish, topic: inout TopicID?) -> PublishOutcome {
         switch publish.topic {
         case .id(let known):
+            if topics.name(of: known).beginsWithDollar { return .notAuthorized }
             topic = known
         case .name(let name):
             // Names with `$` are the server's own; nobody exchanges messages through them [MQTT-4.7.2-1].
