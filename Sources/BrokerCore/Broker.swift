@@ -56,12 +56,16 @@ package struct Broker {
         _ request: LinkRequest, from link: LinkID, now: Now, into effects: inout BrokerEffects
     ) {
         sweep()
-        if case .attach(let offer) = request {
-            return attachRequested(offer, link: link, now: now, into: &effects)
+        switch request {
+        case .attach(let offer): return attachRequested(offer, link: link, now: now, into: &effects)
+        // A device's topic ids outlive its link: these two need no session.
+        case .keep(let topic): return topics.keep(topic)
+        case .forget(let topic): return topics.forget(topic)
+        default: break
         }
         guard let session = session(of: link) else { return }
         switch request {
-        case .attach: break
+        case .attach, .keep, .forget: break
         case .detach(let farewell):
             detach(session, farewell, now: now, into: &effects)
         case .publish(let publish):
@@ -82,10 +86,6 @@ package struct Broker {
             unsubscribeReceived(identifier, filters, session: session, link: link, into: &effects)
         case .resolve(let token, let name):
             resolveReceived(token, name, link: link, into: &effects)
-        case .keep(let topic):
-            topics.keep(topic)
-        case .forget(let topic):
-            topics.forget(topic)
         case .setWill(let will):
             willChanged(will, session: session)
         }

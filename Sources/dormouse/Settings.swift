@@ -70,6 +70,7 @@ extension ConnectionLimits {
         payloadBytesMax = limits.payloadBytesMax ?? .max
         connectTimeout = limits.connectTimeout
         clientIDBytesMax = limits.clientIDBytesMax
+        topicBytesMax = limits.topicBytesMax
         outputBytesMax = limits.writeBufferBytesMax
         // 0 in the file lifts the maximum, as in mosquitto.
         let keepAlive = configuration.broker.keepAliveSecondsMax

@@ -29,7 +29,9 @@ extension Simulation {
         settings.waitInterval = .seconds(10)
         settings.keepsTopicIDs = features.keepsTopicIDs
         let number = world.addDevice(settings)
-        addAgent(.device(number), "d\(index)", isPersistent: !features.hasCleanSessions || random.chance(60))
+        // CleanSession out of sleep is passed over [D-02]: the handshakes that the device gave up stay open then.
+        let isPersistent = !features.hasCleanSessions || features.sleeps || random.chance(60)
+        addAgent(.device(number), "d\(index)", isPersistent: isPersistent)
     }
 
     private mutating func addAgent(_ body: Agent.Body, _ name: String, isPersistent: Bool) {
@@ -51,7 +53,9 @@ extension Simulation {
             Agent(
                 body: body, isPersistent: isPersistent, publishes: publishes, filters: filters,
                 hasSubscribed: filters.isEmpty))
-        ledger.subscribers.append(Ledger.Subscriber(name: name, isPersistent: isPersistent))
+        let isMultiplied = if case .device = body { features.duplication > 0 } else { false }
+        ledger.subscribers.append(
+            Ledger.Subscriber(name: name, isPersistent: isPersistent, isMultiplied: isMultiplied))
         ledger.subscribers[agents.count - 1].subscriptions = filters.map {
             Ledger.Subscription(filter: $0.filter, qos: $0.qos, since: nil)
         }
