@@ -63,9 +63,15 @@ package struct Broker {
         if case .attach(let offer) = request {
             return attachRequested(offer, link: link, now: now, into: &effects)
         }
+        // A device's record holds topics beyond its link, and lets them go when its session is over.
+        switch request {
+        case .keep(let topic): return topics.keep(topic)
+        case .forget(let topic): return topics.forget(topic)
+        default: break
+        }
         guard let session = session(of: link) else { return }
         switch request {
-        case .attach: break
+        case .attach, .keep, .forget: break
         case .detach(let farewell):
             detach(session, farewell, now: now, into: &effects)
         case .publish(let publish):
@@ -86,10 +92,6 @@ package struct Broker {
             unsubscribeReceived(identifier, filters, session: session, link: link, into: &effects)
         case .resolve(let token, let name):
             resolveReceived(token, name, link: link, into: &effects)
-        case .keep(let topic):
-            topics.keep(topic)
-        case .forget(let topic):
-            topics.forget(topic)
         case .setWill(let will):
             willChanged(will, session: session)
         }
