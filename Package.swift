@@ -95,6 +95,12 @@ let package = Package(
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("DeviceCore", ["DeviceCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("Configuration", ["Configuration", "Bytes"]),
+        tests(
+            "Transport",
+            [
+                "Transport", "Bytes", "Clockwork", "Messaging", "MQTTWire", "BrokerCore", "ConnectionCore", "Engine",
+                "Reactor",
+            ]),
         // Our own tree, held against our own rules.
         tests("Tidy", []),
         tests("Reactor", ["Reactor", "Bytes", "Clockwork", "Messaging", "CFaults"]),

@@ -144,6 +144,8 @@ package final class Server: LoopHandler {
         switch loop.read(connection, into: readBuffer) {
         case .bytes(let count):
             engine.bytesReceived(ByteView(start: readBuffer.baseAddress, count: count), on: slot, now: now)
+            // Many writers in one turn must not overrun a reader that reads well.
+            if engine.takeMuchOutput() { writeOutputs(now) }
         case .wouldBlock: break
         case .ended, .failed: forget(slot, now: now)
         }
@@ -244,13 +246,17 @@ package final class Server: LoopHandler {
     /// few rounds; the rest has its own turn.
     private func flush(_ now: Now) {
         for _ in 0..<4 {
-            engine.takeDirty(into: &dirty)
+            writeOutputs(now)
             if dirty.isEmpty { break }
-            for slot in dirty { write(slot, now: now) }
         }
         sendDatagrams()
         reportLogs()
         for slot in engine.takeClosing() { drop(slot, now: now) }
+    }
+
+    private func writeOutputs(_ now: Now) {
+        engine.takeDirty(into: &dirty)
+        for slot in dirty { write(slot, now: now) }
     }
 
     private func reportLogs() {
