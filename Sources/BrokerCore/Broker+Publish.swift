@@ -143,13 +143,14 @@ extension Broker {
         if retain, !retainMessage(message, copy: &copy, qos: qos) { outcome = .quotaExceeded }
         let route = route(of: message.topic)
         var matched = 0
+        var overlaps = Overlaps()
         for entry in route {
             let session = Int(entry.session)
             if entry.noLocal, session == publisher { continue }
             matched += 1
             let wanted = WantedDelivery(
                 qos: min(qos, entry.maximumQoS), retain: retain && entry.retainAsPublished,
-                identifiers: identifiers(for: entry, topic: message.topic))
+                identifiers: identifiers(for: entry, topic: message.topic, &overlaps))
             deliver(message, copy: &copy, wanted, to: session, now: now, into: &effects)
         }
         // What was copied here was held here once.

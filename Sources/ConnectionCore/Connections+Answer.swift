@@ -64,7 +64,7 @@ extension Connections {
         }
         let isV5 = connections[slot].version == .v5
         if !isV5, acknowledgement.kind == .pubrec, acknowledgement.outcome == .quotaExceeded {
-            // 3.x cannot say no. Not to acknowledge keeps the message with the client, which tries again later.
+            // 3.x cannot say no. Not to acknowledge keeps the message with the client, which tries again [M-05].
             return fail(slot, .quotaExceeded, .closed(.quotaExceeded), into: &effects)
         }
         let type: PacketType

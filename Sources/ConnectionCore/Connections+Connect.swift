@@ -41,7 +41,7 @@ extension Connections {
         // No authentication method is known here (§4.12).
         if packet.properties.view(.authenticationMethod) != nil { return .badAuthenticationMethod }
         if packet.version != .v5, isTooLong(packet.keepAlive) {
-            // Before 5.0 the server cannot say what it would accept; mosquitto refuses so too.
+            // Before 5.0 the server cannot say what it would accept; mosquitto refuses so too [M-04].
             return .clientIdentifierNotValid
         }
         guard let will = packet.will else { return nil }

@@ -18,7 +18,7 @@ extension Connections {
     }
 
     /// A CONNECT that cannot be read: MQTT 5 clients hear why (5.0 §3.1.4), those before it do not (3.1.1
-    /// [MQTT-3.1.4-1]). A wrong protocol level has an answer that any client can read [MQTT-3.1.2-2].
+    /// [MQTT-3.1.4-1]). A wrong protocol level has an answer that any client can read [MQTT-3.1.2-2] [M-03].
     private mutating func answerBadConnect(_ slot: Int, _ error: MQTTDecodeError, _ version: ProtocolVersion?) {
         guard version == .v5 || error == .unsupportedProtocolVersion else { return }
         connections[slot].version = version ?? .v3_1_1
@@ -67,7 +67,7 @@ extension Connections {
     }
 
     /// Ends a connection whose client asks but does not read, since its output would grow for ever, and one whose
-    /// Maximum Packet Size is too small for an answer that it must get.
+    /// Maximum Packet Size is too small for an answer that it must get [M-02].
     mutating func endIfUnanswerable(_ slot: Int, into effects: inout [ConnectionEffect]) {
         guard case .connected = connections[slot].state else { return }
         if connections[slot].isUnanswerable {

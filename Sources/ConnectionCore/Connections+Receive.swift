@@ -13,7 +13,7 @@ extension Connections {
         _ slot: Int, _ input: inout ByteView, now: Now, into effects: inout [ConnectionEffect]
     ) -> LinkRequest? {
         dropSpentPartial(slot)
-        connections[slot].lastHeard = now.instant
+        connections[slot].lastHeard = now.instant  // [M-01]
         while true {
             switch connections[slot].state {
             case .opened, .connected: break
@@ -157,7 +157,7 @@ extension Connections {
     }
 
     /// Sets or looks up a topic alias (§3.3.2.3.4) [MQTT-3.3.2-8]. What the aliases of a client keep is limited: names
-    /// that are too long to be published anyway are none of it.
+    /// that are too long to be published anyway are none of it [M-06].
     private mutating func resolve(
         _ alias: UInt16, _ topic: ByteView, _ slot: Int
     ) throws(Violation) -> ByteView {

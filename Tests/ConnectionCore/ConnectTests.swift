@@ -140,7 +140,9 @@ import Testing
         Refused(
             name: "a will longer than the operator allows", flags: "06", rest: "00 0001 'w' 0065 'x'*101",
             codes: [.v5: 0x95]),
-        Refused(name: "a will at QoS 2 where QoS 1 is the highest", flags: "16", rest: "00 0001 'w' 0000", codes: [.v5: 0x9B]),
+        Refused(
+            name: "a will at QoS 2 where QoS 1 is the highest", flags: "16", rest: "00 0001 'w' 0000",
+            codes: [.v5: 0x9B]),
         Refused(name: "a retained will where nothing is", flags: "26", rest: "00 0001 'w' 0000", codes: [.v5: 0x9A]),
     ]
 

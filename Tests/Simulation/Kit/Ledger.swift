@@ -121,7 +121,8 @@ extension Ledger {
         guard count == 0, isComplete, subscriber.isPersistent, publication.isCompleted,
             let owed, min(owed, publication.qos) != .atMostOnce
         else { return nil }
-        return "message \(token) (\(publication.topic), QoS \(publication.qos.rawValue)) never came to \(subscriber.name)"
+        let message = "message \(token) (\(publication.topic), QoS \(publication.qos.rawValue))"
+        return "\(message) never came to \(subscriber.name)"
     }
 
     /// The quality at which the subscriber is owed the message; nil if its subscriptions came later.
