@@ -2,6 +2,7 @@ internal import Bytes
 package import Clockwork
 internal import Messaging
 internal import DequeModule
+internal import OrderedCollections
 
 extension Broker {
     /// The session that `link` has now.
@@ -178,6 +179,7 @@ extension Broker {
         for entry in session.received { release(entry.message, .none) }
         sessionsByClientID[session.clientID] = nil
         if session.isInLine { line.removeAll { $0 == slot } }
+        if session.isInSearchLine { searchLine.removeAll { $0 == slot } }
         sessions[slot] = Session.free
         freeSessions.append(slot)
         if session.isDevice { effects.list.append(.sessionEnded(session.clientID)) }

@@ -1,6 +1,7 @@
 internal import Clockwork
 internal import Messaging
 internal import DequeModule
+internal import OrderedCollections
 
 /// How many deliveries a session gets in one go before the others have their turn.
 private let deliveriesPerShare = 64
@@ -81,6 +82,8 @@ extension Broker {
             } else if let owed = sessions[slot].owedRetained.first {
                 bytesLeft -= topics[owed.topic].retained.map { messages.size(of: $0.message) } ?? 0
                 guard pay(owed, of: slot, attachment, now: now, into: &effects) else { return }
+            } else if !sessions[slot].owedSearches.isEmpty {
+                return awaitSearch(slot)
             } else {
                 return reportDrained(slot, into: &effects)
             }

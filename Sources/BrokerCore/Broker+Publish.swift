@@ -48,6 +48,7 @@ extension Broker {
     private mutating func refusal(of publish: IncomingPublish, topic: inout TopicID?) -> PublishOutcome {
         switch publish.topic {
         case .id(let known):
+            if topics.name(of: known).beginsWithDollar { return .notAuthorized }
             topic = known
         case .name(let name):
             // Names with `$` are the server's own; nobody exchanges messages through them [MQTT-4.7.2-1].
@@ -142,13 +143,14 @@ extension Broker {
         if retain, !retainMessage(message, copy: &copy, qos: qos) { outcome = .quotaExceeded }
         let route = route(of: message.topic)
         var matched = 0
+        var overlaps = Overlaps()
         for entry in route {
             let session = Int(entry.session)
             if entry.noLocal, session == publisher { continue }
             matched += 1
             let wanted = WantedDelivery(
                 qos: min(qos, entry.maximumQoS), retain: retain && entry.retainAsPublished,
-                identifiers: identifiers(for: entry, topic: message.topic))
+                identifiers: identifiers(for: entry, topic: message.topic, &overlaps))
             deliver(message, copy: &copy, wanted, to: session, now: now, into: &effects)
         }
         // What was copied here was held here once.

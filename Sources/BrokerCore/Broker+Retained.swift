@@ -1,6 +1,8 @@
 internal import Bytes
+internal import Clockwork
 internal import Messaging
 internal import DequeModule
+internal import OrderedCollections
 
 extension Broker {
     /// Keeps the message as its topic's retained one [MQTT-3.3.1-5]; an empty payload removes it [MQTT-3.3.1-6].
@@ -39,26 +41,71 @@ extension Broker {
     }
 
     /// Notes what a new subscription is owed; it is sent as far as the window allows, the rest in later turns.
-    mutating func oweRetained(_ request: SubscriptionRequest, to slot: Int) {
+    ///
+    /// A search may have to look at every retained topic, and a SUBSCRIBE can ask for thousands of them: so one is
+    /// done at once as a rule, and otherwise they stand in line, each filter once, for a share of every turn.
+    mutating func oweRetained(_ request: SubscriptionRequest, to slot: Int, now: Now) {
         guard gauges_.retainedMessages > 0 else { return }
+        if now.instant != searchInstant {
+            searchInstant = now.instant
+            searchNodesLeft = searchNodesPerTurn
+        }
+        let owed = OwedSearch(
+            maximumQoS: request.options.maximumQoS,
+            identifiers: request.options.identifier == 0 ? .none : .one(request.options.identifier))
+        let isFree = searchLine.isEmpty && sessions[slot].owedSearches.isEmpty && sessions[slot].owedRetained.isEmpty
+        if isFree, searchNodesLeft > 0 {
+            search(request.filter, owed, for: slot)
+        } else {
+            sessions[slot].owedSearches[request.filter] = owed
+        }
+    }
+
+    private mutating func search(_ filter: ByteString, _ owed: OwedSearch, for slot: Int) {
         var found: [TopicID] = []
-        request.filter.withView { filter in
+        searchNodesLeft -= 1
+        filter.withView { filter in
             if filter.hasWildcard {
-                retainedTopics.matches(filter: filter, into: &found)
+                searchNodesLeft -= retainedTopics.matches(filter: filter, into: &found)
             } else if let topic = topics.find(filter), topics[topic].retained != nil {
                 found.append(topic)
             }
         }
-        let identifiers: SubscriptionIdentifiers =
-            request.options.identifier == 0 ? .none : .one(request.options.identifier)
         for topic in found {
             topics.keep(topic)
             sessions[slot].owedRetained.append(
-                OwedRetained(topic: topic, maximumQoS: request.options.maximumQoS, identifiers: identifiers))
+                OwedRetained(topic: topic, maximumQoS: owed.maximumQoS, identifiers: owed.identifiers))
+        }
+    }
+
+    /// The session has been sent all that was found for it: its next search stands in line.
+    mutating func awaitSearch(_ slot: Int) {
+        guard !sessions[slot].isInSearchLine else { return }
+        sessions[slot].isInSearchLine = true
+        searchLine.append(slot)
+    }
+
+    /// This turn's share of the searches, one for each session that waits and then the next one.
+    mutating func searchInLine(now: Now, into effects: inout BrokerEffects) {
+        searchInstant = now.instant
+        searchNodesLeft = searchNodesPerTurn
+        while searchNodesLeft > 0, let slot = searchLine.popFirst() {
+            sessions[slot].isInSearchLine = false
+            // What was found fills the session's window before more is looked for.
+            if sessions[slot].owedRetained.isEmpty, let next = sessions[slot].owedSearches.elements.first {
+                searchNodesLeft -= sessions[slot].owedSearches.count
+                sessions[slot].owedSearches.remove(at: 0)
+                search(next.key, next.value, for: slot)
+            }
+            drain(slot, now: now, into: &effects)
         }
     }
 
     mutating func discardOwedRetained(_ slot: Int) {
         while let owed = sessions[slot].owedRetained.popFirst() { topics.forget(owed.topic) }
+        sessions[slot].owedSearches = [:]
     }
 }
+
+/// Nodes of the retained tree that the searches of one turn may look at before the rest waits: a few milliseconds.
+private let searchNodesPerTurn = 50_000

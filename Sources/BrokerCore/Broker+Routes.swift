@@ -62,14 +62,36 @@ extension Broker {
         return route
     }
 
-    /// The identifiers for one delivery; a list among them is the caller's to release.
-    mutating func identifiers(for entry: RouteEntry, topic: TopicID) -> SubscriptionIdentifiers {
+    /// The identifiers for one delivery; a list among them is the caller's to release. The entries of a route are
+    /// asked for in their order, all with the same `overlaps`.
+    mutating func identifiers(
+        for entry: RouteEntry, topic: TopicID, _ overlaps: inout Overlaps
+    ) -> SubscriptionIdentifiers {
         switch entry.identifiers {
         case .none: return .none
         case .one(let identifier): return .one(identifier)
         case .several:
-            let own = matches(topic).filter { $0.session == entry.session && $0.options.identifier != 0 }
-            return identifierLists.insert(own.map(\.options.identifier))
+            if overlaps.matches.isEmpty { overlaps.matches = matches(topic) }
+            return identifierLists.insert(overlaps.identifiers(of: entry.session))
         }
+    }
+}
+
+/// The matches of one topic, gathered once for all deliveries of a message that need several identifiers: asked session
+/// by session, in the order of both, so that a message costs no more than its matches.
+struct Overlaps {
+    /// Ordered by session.
+    var matches: [Match] = []
+    private var next = 0
+
+    /// Every identifier of a session, which comes after those that were asked for before.
+    mutating func identifiers(of session: UInt32) -> [UInt32] {
+        while next < matches.count, matches[next].session < session { next += 1 }
+        var identifiers: [UInt32] = []
+        while next < matches.count, matches[next].session == session {
+            if matches[next].options.identifier != 0 { identifiers.append(matches[next].options.identifier) }
+            next += 1
+        }
+        return identifiers
     }
 }

@@ -11,14 +11,16 @@ extension Broker {
         var outcomes: [SubscriptionOutcome] = []
         outcomes.reserveCapacity(requests.count)
         for request in requests {
-            outcomes.append(subscribe(request, session: slot))
+            outcomes.append(subscribe(request, session: slot, now: now))
         }
         // SUBACK first, then what is retained [D-44].
         effects.answer(link, .subscribed(packetIdentifier: identifier, outcomes))
         drain(slot, now: now, into: &effects)
     }
 
-    private mutating func subscribe(_ request: SubscriptionRequest, session slot: Int) -> SubscriptionOutcome {
+    private mutating func subscribe(
+        _ request: SubscriptionRequest, session slot: Int, now: Now
+    ) -> SubscriptionOutcome {
         if let refusal = refusal(of: request, session: slot) { return .refused(refusal) }
         let options = request.options
         let isNew = sessions[slot].subscriptions.updateValue(options, forKey: request.filter) == nil
@@ -33,8 +35,8 @@ extension Broker {
         }
         if isNew { gauges_.subscriptions += 1 }
         switch options.retainHandling {
-        case .sendAtSubscribe: oweRetained(request, to: slot)
-        case .sendIfNew: if isNew { oweRetained(request, to: slot) }
+        case .sendAtSubscribe: oweRetained(request, to: slot, now: now)
+        case .sendIfNew: if isNew { oweRetained(request, to: slot, now: now) }
         case .doNotSend: break
         }
         return .granted(options.maximumQoS, topic)
@@ -77,6 +79,7 @@ extension Broker {
         outcomes.reserveCapacity(filters.count)
         for filter in filters {
             if sessions[slot].subscriptions.removeValue(forKey: filter) != nil {
+                if !sessions[slot].owedSearches.isEmpty { sessions[slot].owedSearches[filter] = nil }
                 remove(filter, session: slot)
                 outcomes.append(.removed)
             } else if filter.withView({ !$0.isShared && !limits.topicRules.allowsFilter($0) }) {

@@ -34,6 +34,10 @@ package struct Broker {
     var deviceSessions: [Int32] = []
     /// Sessions with deliveries left when their share of a turn was used up.
     var line: Deque<Int> = []
+    /// Sessions that wait for a search through the retained topics, and what this turn's searches may still cost.
+    var searchLine: Deque<Int> = []
+    var searchNodesLeft = 0
+    var searchInstant = Instant(nanoseconds: 0)
     /// Two timers for each session: its expiry, and its will's delay.
     var timers = TimerWheel()
 
@@ -56,12 +60,22 @@ package struct Broker {
         _ request: LinkRequest, from link: LinkID, now: Now, into effects: inout BrokerEffects
     ) {
         sweep()
-        if case .attach(let offer) = request {
-            return attachRequested(offer, link: link, now: now, into: &effects)
+        switch request {
+        case .attach(let offer): return attachRequested(offer, link: link, now: now, into: &effects)
+        // A device's topic ids outlive its link: these two need no session.
+        case .keep(let topic): return topics.keep(topic)
+        case .forget(let topic): return topics.forget(topic)
+        default: break
+        }
+        // A device's record holds topics beyond its link, and lets them go when its session is over.
+        switch request {
+        case .keep(let topic): return topics.keep(topic)
+        case .forget(let topic): return topics.forget(topic)
+        default: break
         }
         guard let session = session(of: link) else { return }
         switch request {
-        case .attach: break
+        case .attach, .keep, .forget: break
         case .detach(let farewell):
             detach(session, farewell, now: now, into: &effects)
         case .publish(let publish):
@@ -82,10 +96,6 @@ package struct Broker {
             unsubscribeReceived(identifier, filters, session: session, link: link, into: &effects)
         case .resolve(let token, let name):
             resolveReceived(token, name, link: link, into: &effects)
-        case .keep(let topic):
-            topics.keep(topic)
-        case .forget(let topic):
-            topics.forget(topic)
         case .setWill(let will):
             willChanged(will, session: session)
         }
@@ -93,7 +103,7 @@ package struct Broker {
 
     /// When `advance(to:)` is due; nil when only a request can change anything.
     package var nextDeadline: Deadline? {
-        line.isEmpty ? timers.nextDeadline : Instant(nanoseconds: 0)
+        line.isEmpty && searchLine.isEmpty ? timers.nextDeadline : Instant(nanoseconds: 0)
     }
 
     /// Does what is due: session expiry, will delays, and the next share of long deliveries.
@@ -112,6 +122,7 @@ package struct Broker {
             sessions[session].isInLine = false
             drain(session, now: now, into: &effects)
         }
+        if !searchLine.isEmpty { searchInLine(now: now, into: &effects) }
     }
 
     /// A message as the fronts write it out; valid until the next request.

@@ -52,9 +52,11 @@ package struct RetainedTree {
 
     /// Appends every topic that `filter` matches, depth first; the branches of a level come in the order in which
     /// they first appeared.
-    package func matches(filter: ByteView, into topics: inout [TopicID]) {
-        guard count > 0 else { return }
-        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: filter.count + 1) { scratch in
+    /// - Returns: how many nodes were looked at: what the search has cost.
+    @discardableResult
+    package func matches(filter: ByteView, into topics: inout [TopicID]) -> Int {
+        guard count > 0 else { return 0 }
+        return withUnsafeTemporaryAllocation(of: UInt32.self, capacity: filter.count + 1) { scratch in
             var levels = TopicLevels(filter)
             var tokenCount = 0
             var endsBelow = false
@@ -68,11 +70,11 @@ package struct RetainedTree {
                     scratch.initializeElement(at: tokenCount, to: token)
                     tokenCount += 1
                 } else {
-                    return
+                    return tokenCount
                 }
             }
             let tokens = UnsafeBufferPointer(rebasing: scratch[..<tokenCount])
-            search(from: root(of: filter), tokens, endsBelow, into: &topics)
+            return search(from: root(of: filter), tokens, endsBelow, into: &topics)
         }
     }
 
@@ -82,10 +84,12 @@ package struct RetainedTree {
     /// node knows its parent and its sibling.
     private func search(
         from root: UInt32, _ tokens: UnsafeBufferPointer<UInt32>, _ endsBelow: Bool, into topics: inout [TopicID]
-    ) {
+    ) -> Int {
         var node = root
         var depth = 0
+        var visited = 0
         while true {
+            visited += 1
             if depth < tokens.count, let child = firstChild(of: node, tokens[depth]) {
                 node = child
                 depth += 1
@@ -93,13 +97,13 @@ package struct RetainedTree {
             }
             if depth == tokens.count {
                 if endsBelow {
-                    appendSubtree(node, to: &topics)
+                    visited += appendSubtree(node, to: &topics)
                 } else {
                     append(node, to: &topics)
                 }
             }
             while true {
-                if depth == 0 { return }
+                if depth == 0 { return visited }
                 if tokens[depth - 1] == anyLevelToken, let sibling = tree.sibling(after: node) {
                     node = sibling
                     break
@@ -121,9 +125,11 @@ package struct RetainedTree {
     }
 
     /// Appends the topic of a node, if it has one, and all below [MQTT-4.7.1-1].
-    private func appendSubtree(_ top: UInt32, to topics: inout [TopicID]) {
+    private func appendSubtree(_ top: UInt32, to topics: inout [TopicID]) -> Int {
         var node = top
+        var visited = 0
         while true {
+            visited += 1
             append(node, to: &topics)
             let child = tree.nodes[Int(node)].firstChild
             if child != noNode {
@@ -131,7 +137,7 @@ package struct RetainedTree {
                 continue
             }
             while true {
-                if node == top { return }
+                if node == top { return visited }
                 if let sibling = tree.sibling(after: node) {
                     node = sibling
                     break

@@ -29,6 +29,8 @@ struct Session {
     var inflight: Deque<InflightDelivery> = []
     /// Retained messages that a subscription is still owed, in order.
     var owedRetained: Deque<OwedRetained> = []
+    /// Filters whose retained messages have not been looked for yet, each once however often it was subscribed to.
+    var owedSearches: OrderedDictionary<ByteString, OwedSearch> = [:]
     /// Messages at QoS 2 that the client published and has not released, in order of arrival.
     var received: [ReceivedMessage] = []
     /// The packet identifier given last.
@@ -37,6 +39,8 @@ struct Session {
     var isDevice = false
     /// Whether the session stands in the line of those with work left for the next turn.
     var isInLine = false
+    /// Whether it stands in the line of those that wait for a search.
+    var isInSearchLine = false
 
     init(clientID: ClientID, userName: ByteString?, expiryInterval: UInt32) {
         self.clientID = clientID
@@ -119,6 +123,12 @@ struct InflightDelivery {
 /// A retained message that a subscription is owed; the topic is kept until it is paid.
 struct OwedRetained {
     var topic: TopicID
+    var maximumQoS: QoS
+    var identifiers: SubscriptionIdentifiers
+}
+
+/// How a subscription wants the retained messages that are still to be looked for.
+struct OwedSearch {
     var maximumQoS: QoS
     var identifiers: SubscriptionIdentifiers
 }

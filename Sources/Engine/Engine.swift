@@ -96,6 +96,10 @@ package struct Engine {
         return logs
     }
 
+    /// How many deliveries there were since the engine began, those that met a full link or queue included: how an
+    /// adapter knows what a read has cost.
+    package var deliveriesTried: UInt64 { broker.counters.deliveriesTried }
+
     // MARK: UDP
 
     /// Forgets the datagrams that were sent.

@@ -39,6 +39,8 @@ package final class DatagramBatch {
 
     /// How many datagrams wait.
     package var count: Int { entries.count - head }
+    /// Whether it may have no room for one more.
+    package var isFull: Bool { count >= datagramsMax || bytes.count + Int(UInt16.max) > bytesMax }
     /// Whether none waits.
     package var isEmpty: Bool { entries.count == head }
 

@@ -40,6 +40,9 @@ package final class EventLoop {
     /// What happened so far.
     package internal(set) var counters = ReactorCounters()
 
+    /// How many connections are closing in order: `finish` was called, and the peer has not closed yet.
+    package var lingering: Int { lingers.live }
+
     let epoll: Int32
     var table = SlotTable()
     var lingers = LingerQueue()

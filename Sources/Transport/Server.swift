@@ -22,15 +22,17 @@ package final class Server: LoopHandler {
     /// UDP sockets of the gateway.
     private var ports: [DatagramPort] = []
 
-    private let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+    private let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: ReadPace.bytesMax, alignment: 16)
     private let inbox = DatagramInbox()
     private var dirty: [Int] = []
-    private var isStopping = false
+    /// When the end no longer waits for peers to close; nil while the server serves.
+    private var stopsAt: Deadline?
 
     /// The socket of one connection.
     private struct Socket {
         var token: Token?
         var peer: PeerAddress
+        var pace = ReadPace()
     }
 
     /// One bound UDP socket and what leaves by it.
@@ -110,13 +112,19 @@ package final class Server: LoopHandler {
 
     /// Ends in order: every client is told, what waits is written, the sockets close.
     package func stop(now: Now) {
-        guard !isStopping else { return }
-        isStopping = true
+        guard stopsAt == nil else { return }
+        stopsAt = now.instant + loop.limits.lingerMax
         report(.stopping)
         for listener in listeners { loop.close(listener) }
         engine.shutDown(now: now)
         flush(now)
         for connection in sockets.indices { drop(connection, now: now) }
+        stopWhenClosed(now)
+    }
+
+    /// The last packets shall reach their peers: a process that ends with unread input resets its connections.
+    private func stopWhenClosed(_ now: Now) {
+        guard let stopsAt, loop.lingering == 0 || stopsAt <= now.instant else { return }
         loop.stop()
     }
 
@@ -141,11 +149,17 @@ package final class Server: LoopHandler {
 
     package func readable(_ connection: Token, now: Now) {
         guard let slot = slot(of: connection) else { return loop.close(connection) }
-        switch loop.read(connection, into: readBuffer) {
+        let room = UnsafeMutableRawBufferPointer(rebasing: readBuffer[..<sockets[slot].pace.bytes])
+        switch loop.read(connection, into: room) {
         case .bytes(let count):
-            engine.bytesReceived(ByteView(start: readBuffer.baseAddress, count: count), on: slot, now: now)
-            // Many writers in one turn must not overrun a reader that reads well.
-            if engine.takeMuchOutput() { writeOutputs(now) }
+            let before = engine.deliveriesTried
+            engine.bytesReceived(ByteView(start: room.baseAddress, count: count), on: slot, now: now)
+            let deliveries = Int(engine.deliveriesTried - before)
+            sockets[slot].pace.note(bytes: count, deliveries: deliveries)
+            // What so many receivers got, or so much of it, is written before more is read, or it would pile up and
+            // close the window of a client that reads well.
+            let isMuch = engine.takeMuchOutput()
+            if deliveries > ReadPace.deliveriesMax { flush(now) } else if isMuch { writeOutputs(now) }
         case .wouldBlock: break
         case .ended, .failed: forget(slot, now: now)
         }
@@ -213,7 +227,10 @@ package final class Server: LoopHandler {
         guard !engine.outbox.entries.isEmpty else { return }
         for entry in engine.outbox.entries {
             guard let port = port(for: entry.path) else { continue }
-            ports[port].batch.append(engine.outbox.bytes(of: entry), to: entry.path)
+            let batch = ports[port].batch
+            // A message to very many devices goes out in several batches: only a full socket may cost datagrams.
+            if batch.isFull { loop.send(ports[port].token, batch) }
+            batch.append(engine.outbox.bytes(of: entry), to: entry.path)
         }
         engine.clearOutbox()
         for port in ports where !port.batch.isEmpty { loop.send(port.token, port.batch) }
@@ -239,6 +256,10 @@ package final class Server: LoopHandler {
     package func turnEnded(now: Now) -> Deadline? {
         if let due = engine.nextDeadline, due <= now.instant { engine.advance(to: now) }
         flush(now)
+        if let stopsAt {
+            stopWhenClosed(now)
+            return stopsAt
+        }
         return engine.nextDeadline
     }
 

@@ -7,7 +7,7 @@ import Testing
 @Suite struct RetainedTreeTests {
     private static func find(_ tree: RetainedTree, _ filter: String) -> [UInt32] {
         var topics: [TopicID] = []
-        bytes(filter) { tree.matches(filter: $0, into: &topics) }
+        _ = bytes(filter) { tree.matches(filter: $0, into: &topics) }
         return topics.map(\.index)
     }
 

@@ -367,6 +367,12 @@ def test_two_listeners_of_two_addresses_and_topics(start_gateway):
         assert b.ask(octets("0a 04 04 01 003c 'dev2'")) == CONNACK
 
 
+def test_a_device_that_looks_for_a_gateway(gateway, device):
+    with Datagrams(gateway.udp) as datagrams:
+        assert datagrams.ask(octets("03 01 00")) == octets("03 02 07")  # [D-41]
+    device("searching", connect=False).send_search_gateway(1)
+
+
 def test_a_repeated_connect_is_answered_again(gateway):
     with Datagrams(gateway.udp) as datagrams:
         for _ in range(3):

@@ -8,7 +8,7 @@ struct Ledger {
         let topic: ByteString
         let qos: QoS
         let retain: Bool
-        /// Whether it may arrive in copies: at QoS 2 over a network whose copies outlive their handshake.
+        /// Whether the network may double it on its way to the gateway: at QoS 0 each copy is a message.
         let mayMultiply: Bool
         /// Whether the publisher was told that it got through.
         var isCompleted = false
@@ -26,6 +26,9 @@ struct Ledger {
         let name: String
         /// Whether the session lasts to the end.
         let isPersistent: Bool
+        /// Whether its session can outlive its memory: a device that restarts with CleanSession=1 sends the CONNECT
+        /// that it sent before, which the gateway takes for a repetition [D-01].
+        let forgets: Bool
         /// Whether its network doubles datagrams: then QoS 0 comes in copies.
         let isMultiplied: Bool
         var subscriptions: [Subscription] = []
@@ -105,7 +108,7 @@ extension Ledger {
         // Whatever the subscription's time: at QoS 2 and 0 there is never a second copy.
         if count > 1, !publication.mayMultiply, let highest = matching.map(\.qos).max() {
             let qos = min(highest, publication.qos)
-            let isOnce = qos == .exactlyOnce || qos == .atMostOnce && !subscriber.isMultiplied
+            let isOnce = qos == .exactlyOnce && !subscriber.forgets || qos == .atMostOnce && !subscriber.isMultiplied
             // What is published at QoS 1 can be published twice.
             if isOnce, publication.qos != .atLeastOnce {
                 return "message \(token) at QoS \(qos.rawValue) came \(count) times to \(subscriber.name)"

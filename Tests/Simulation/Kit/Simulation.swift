@@ -40,6 +40,8 @@ package struct Simulation {
         let filters: [Filter]
         /// Whether everything is subscribed to, or asked for.
         var hasSubscribed = false
+        /// Whether a device with CleanSession=1 has ended its session after the trouble.
+        var hasSaidGoodbye = false
         /// The SUBSCRIBE whose answer is awaited: the packet identifier of a client.
         var subscribing: UInt16?
         /// Tokens of a device's commands above this one are SUBSCRIBE.
@@ -172,6 +174,7 @@ package struct Simulation {
             world.clients[index].client.isOnline && world.clients[index].client.isIdle && agent.hasSubscribed
         case .device(let index):
             world.devices[index].device.state == .active && world.devices[index].device.isIdle && agent.hasSubscribed
+                && (agent.isPersistent || agent.hasSaidGoodbye)
         }
     }
 
