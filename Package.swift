@@ -105,7 +105,7 @@ let package = Package(
         tests("Tidy", []),
         tests("Reactor", ["Reactor", "Bytes", "Clockwork", "Messaging", "CFaults"]),
 
-        // The whole engine in a made-up world: `simulate SEED` prints one, `simulate minutes N` looks for faults.
+        // The whole engine in a made-up world; `simulate` plays seeds by hand (`make sim`).
         .target(
             name: "SimulationKit", dependencies: world + ["DeviceCore", heap], path: "Tests/Simulation/Kit",
             swiftSettings: house),

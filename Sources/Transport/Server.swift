@@ -156,10 +156,9 @@ package final class Server: LoopHandler {
             engine.bytesReceived(ByteView(start: room.baseAddress, count: count), on: slot, now: now)
             let deliveries = Int(engine.deliveriesTried - before)
             sockets[slot].pace.note(bytes: count, deliveries: deliveries)
-            // What so many receivers got, or so much of it, is written before more is read, or it would pile up and
-            // close the window of a client that reads well.
-            let isMuch = engine.takeMuchOutput()
-            if deliveries > ReadPace.deliveriesMax { flush(now) } else if isMuch { writeOutputs(now) }
+            // What so many receivers got is written before more is read, or it would pile up; and many writers in one
+            // turn must not overrun a reader that reads well.
+            if engine.takeMuchOutput() || deliveries > ReadPace.deliveriesMax { writeOutputs(now) }
         case .wouldBlock: break
         case .ended, .failed: forget(slot, now: now)
         }

@@ -88,6 +88,39 @@ def test_a_reader_that_does_not_read(gateway, qos):
             assert quick.message().payload == b"served"
 
 
+def test_a_reader_that_pauses_and_goes_on(gateway):
+    with Wire(gateway.tcp, connect=CONNECT_311) as slow, Wire(gateway.tcp, connect=CONNECT_311) as sender:
+        slow.send("82 0a 0001 0005 'flood' 01")
+        assert slow.packet() == octets("90 03 0001 01")
+        sender.send(frame(0x30, octets("0005 'flood'") + b"x" * 65_536) * 200 + octets("c0 00"))
+        assert sender.packet() == octets("d0 00")
+        # What waits at QoS 1 is not lost behind what was dropped at QoS 0.
+        for number in range(100):
+            sender.send(frame(0x32, octets("0005 'flood' 0001") + b"%d" % number))
+            assert sender.packet() == octets("40 02 0001")
+        received = []
+        while len(received) < 100:
+            packet = slow.packet()
+            if packet[0] == 0x32:
+                slow.send(b"\x40\x02" + packet[9:11])
+                received.append(int(packet[11:]))
+        assert received == list(range(100))
+        sender.send(frame(0x30, octets("0005 'flood'") + b"again"))
+        assert slow.packet().endswith(b"again")
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_a_storm_of_retained_messages(gateway, qos):
+    with Wire(gateway.tcp, connect=CONNECT_311) as sender:
+        for number in range(5_000):
+            sender.send(frame(0x31, octets("0009") + b"kept/%04d" % number + b"x" * 1_000))
+        sender.send("c0 00")
+        assert sender.packet() == octets("d0 00")
+    with Witness(gateway) as witness, Subscriber(gateway, "kept/#", qos=qos) as subscriber:
+        assert witness.is_served()
+        assert {message.topic for message in subscriber.messages(5_000)} == {f"kept/{n:04}" for n in range(5_000)}
+
+
 def test_a_client_that_asks_and_does_not_read_is_ended(gateway):
     with Wire(gateway.tcp, connect=CONNECT_311) as wire:
         wire.socket.settimeout(30)
