@@ -1,7 +1,7 @@
 internal import Bytes
 internal import Clockwork
-internal import Messaging
 internal import MQTTWire
+internal import Messaging
 
 /// One MQTT connection, from the socket's opening to its end.
 struct Connection {

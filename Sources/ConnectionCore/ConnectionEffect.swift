@@ -1,5 +1,5 @@
-package import Messaging
 package import MQTTWire
+package import Messaging
 
 /// What the connections want done beside the bytes they wrote, in order.
 package enum ConnectionEffect {

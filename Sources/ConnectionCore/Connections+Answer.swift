@@ -1,7 +1,7 @@
 internal import Bytes
 package import Clockwork
-package import Messaging
 internal import MQTTWire
+package import Messaging
 
 extension Connections {
     /// Writes what the broker answers. A delivery goes through `deliver`.

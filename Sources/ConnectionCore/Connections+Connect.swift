@@ -1,7 +1,7 @@
 internal import Bytes
 internal import Clockwork
-internal import Messaging
 internal import MQTTWire
+internal import Messaging
 
 extension Connections {
     /// CONNECT: what only the connection can know is checked here, then the broker is asked for the session (§3.1.4).

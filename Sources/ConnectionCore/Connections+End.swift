@@ -1,7 +1,7 @@
 internal import Bytes
 internal import Clockwork
-internal import Messaging
 internal import MQTTWire
+internal import Messaging
 
 extension Connections {
     /// The client sent what cannot be read, or must not be sent: it hears the reason where its version has words for

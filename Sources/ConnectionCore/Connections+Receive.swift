@@ -1,7 +1,7 @@
 package import Bytes
 package import Clockwork
-package import Messaging
 internal import MQTTWire
+package import Messaging
 
 extension Connections {
     /// Takes packets from the front of `input` until one asks something of the broker, and returns that.

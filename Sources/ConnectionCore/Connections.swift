@@ -1,7 +1,7 @@
 package import Bytes
 package import Clockwork
-package import Messaging
 internal import MQTTWire
+package import Messaging
 
 /// The MQTT connections: bytes in, requests to the broker out; answers of the broker in, bytes out.
 ///

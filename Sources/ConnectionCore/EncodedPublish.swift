@@ -1,6 +1,6 @@
 internal import Bytes
-internal import Messaging
 internal import MQTTWire
+internal import Messaging
 
 /// The PUBLISH encoded last. A message that goes to many clients is encoded once for each way it is said (version,
 /// QoS, flags, identifiers); for every other receiver its bytes are copied and the packet identifier is patched

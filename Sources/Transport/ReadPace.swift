@@ -1,8 +1,8 @@
 /// How much of a connection is read at a time.
 ///
-/// One read can hold thousands of packets, and each can go to thousands of clients: so a connection begins small, reads
-/// more while what it sends is cheap, and less when it is dear. What is not read waits in the system and holds back just
-/// this sender (attack case 12).
+/// One read can hold thousands of packets, and each can go to thousands of clients: so a connection begins small,
+/// reads more while what it sends is cheap, and less when it is dear. What is not read waits in the system and holds
+/// back just this sender (attack case 12).
 struct ReadPace {
     static let bytesMin = 512
     /// The size of the read buffer.

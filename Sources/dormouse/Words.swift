@@ -1,8 +1,8 @@
 import Bytes
 import ConnectionCore
 import GatewayCore
-import Messaging
 import MQTTWire
+import Messaging
 import Transport
 
 // How the log says things: one place for all words.

@@ -50,7 +50,8 @@ import Testing
         #expect(!world.isClosing(slot))
     }
 
-    @Test("More open messages than Receive Maximum end the connection [MQTT-3.3.4-7] (attack case 67)",
+    @Test(
+        "More open messages than Receive Maximum end the connection [MQTT-3.3.4-7] (attack case 67)",
         arguments: versions)
     func receiveMaximumExceeded(version: ProtocolVersion) throws {
         let world = ConnectionWorld()
@@ -61,7 +62,8 @@ import Testing
         #expect(world.logged() == [.ended("p", .violated(.receiveMaximumExceeded))])
     }
 
-    @Test("A message at QoS 2 for which there is no room is not acknowledged before MQTT 5, and the connection ends",
+    @Test(
+        "A message at QoS 2 for which there is no room is not acknowledged before MQTT 5, and the connection ends",
         arguments: [ProtocolVersion.v3_1, .v3_1_1])
     func noRoomBeforeV5(version: ProtocolVersion) throws {
         let world = ConnectionWorld()

@@ -147,8 +147,8 @@ import Testing
     ]
 
     @Test("CONNECT is refused with the version's code, and the connection ends [MQTT-3.2.2-7]", arguments: refused)
-    func refusal(of connect_: Refused) throws {
-        for (version, code) in connect_.codes {
+    func refusal(of refused: Refused) throws {
+        for (version, code) in refused.codes {
             let world = ConnectionWorld { limits in
                 limits.payloadBytesMax = 100
                 limits.retainAvailable = false
@@ -160,8 +160,8 @@ import Testing
             world.feed(
                 slot,
                 try connect(
-                    version, id: connect_.id, flags: connect_.flags, keepAlive: connect_.keepAlive,
-                    rest: connect_.rest))
+                    version, id: refused.id, flags: refused.flags, keepAlive: refused.keepAlive,
+                    rest: refused.rest))
             #expect(world.asked(slot).isEmpty)
             #expect(world.pending(slot).prefix(4).last == code)
             #expect(world.isClosing(slot))
@@ -222,10 +222,12 @@ import Testing
         }
     }
 
-    @Test("The broker's refusal reaches the client in its version's code", arguments: [
-        (Refusal.quotaExceeded, UInt8(3), ReasonCode.quotaExceeded), (.notAuthorized, 5, .notAuthorized),
-        (.clientIdentifierNotValid, 2, .clientIdentifierNotValid), (.serverUnavailable, 3, .serverUnavailable),
-    ])
+    @Test(
+        "The broker's refusal reaches the client in its version's code",
+        arguments: [
+            (Refusal.quotaExceeded, UInt8(3), ReasonCode.quotaExceeded), (.notAuthorized, 5, .notAuthorized),
+            (.clientIdentifierNotValid, 2, .clientIdentifierNotValid), (.serverUnavailable, 3, .serverUnavailable),
+        ])
     func brokerRefuses(refusal: Refusal, old: UInt8, new: ReasonCode) throws {
         for version in versions {
             let world = ConnectionWorld()
@@ -240,7 +242,8 @@ import Testing
 
     // MARK: What cannot be read
 
-    @Test("A wrong protocol level is answered in a form that every client reads [MQTT-3.1.2-2] (attack case 32)",
+    @Test(
+        "A wrong protocol level is answered in a form that every client reads [MQTT-3.1.2-2] (attack case 32)",
         arguments: ["0004 'MQTT' 06", "0004 'MQTT' 00", "0004 'MQTT' 84", "0004 'MQTT' 03", "0006 'MQIsdp' 04"])
     func protocolLevel(name: String) throws {
         let world = ConnectionWorld()
@@ -251,7 +254,8 @@ import Testing
         #expect(world.logged() == [.ended(nil, .violated(.unsupportedProtocolVersion))])
     }
 
-    @Test("A wrong protocol name is met with silence [MQTT-3.1.2-1] (attack case 32)",
+    @Test(
+        "A wrong protocol name is met with silence [MQTT-3.1.2-1] (attack case 32)",
         arguments: ["0004 'mqtt' 04", "0000 04", "0004 'MQTX' 05", "0006 'MQTT' 0000 04"])
     func protocolName(name: String) throws {
         let world = ConnectionWorld()
@@ -299,12 +303,14 @@ import Testing
         }
     }
 
-    @Test("Illegal values in the properties of CONNECT (attack cases 10, 21, 22, 23, 24)", arguments: [
-        ("21 0000", ReasonCode.protocolError), ("27 00000000", .protocolError), ("17 02", .protocolError),
-        ("19 02", .protocolError), ("21 0001 21 0001", .protocolError), ("7f 00", .malformedPacket),
-        ("13 0001", .malformedPacket), ("16 0001 'd'", .protocolError), ("11 0000", .malformedPacket),
-        ("(26 0000 0001 'b')*5 (26 0000 0000)*10", .success), ("(26 0000 0000)*25", .success),
-    ])
+    @Test(
+        "Illegal values in the properties of CONNECT (attack cases 10, 21, 22, 23, 24)",
+        arguments: [
+            ("21 0000", ReasonCode.protocolError), ("27 00000000", .protocolError), ("17 02", .protocolError),
+            ("19 02", .protocolError), ("21 0001 21 0001", .protocolError), ("7f 00", .malformedPacket),
+            ("13 0001", .malformedPacket), ("16 0001 'd'", .protocolError), ("11 0000", .malformedPacket),
+            ("(26 0000 0001 'b')*5 (26 0000 0000)*10", .success), ("(26 0000 0000)*25", .success),
+        ])
     func properties(properties: String, code: ReasonCode) throws {
         let world = ConnectionWorld()
         let slot = try world.open()

@@ -24,7 +24,8 @@ import Testing
         #expect(world.asked(slot).isEmpty)
     }
 
-    @Test("Silence of one and a half times the keep-alive ends the connection [MQTT-3.1.2-22] (attack case 47)",
+    @Test(
+        "Silence of one and a half times the keep-alive ends the connection [MQTT-3.1.2-22] (attack case 47)",
         arguments: versions)
     func keepAlive(version: ProtocolVersion) throws {
         let world = ConnectionWorld()

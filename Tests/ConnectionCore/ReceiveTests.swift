@@ -148,9 +148,11 @@ import Testing
         }
     }
 
-    @Test("A huge packet is refused at its header, with nothing allocated for it", arguments: [
-        ("30 ffffff7f", "(attack case 4)"), ("10 ffffff7f", "(attack case 5)"),
-    ])
+    @Test(
+        "A huge packet is refused at its header, with nothing allocated for it",
+        arguments: [
+            ("30 ffffff7f", "(attack case 4)"), ("10 ffffff7f", "(attack case 5)"),
+        ])
     func hugeFirstPacket(header: String, tag: String) throws {
         let world = ConnectionWorld()
         let slot = try world.open()
@@ -213,7 +215,8 @@ import Testing
         "30 04 0001 'ax'", "c0 00", "e0 00", "82 06 0001 0001 'a' 00", "20 02 0000", "f0 00", "00 00", "d0 00",
     ]
 
-    @Test("Whatever comes before CONNECT ends the connection in silence [MQTT-3.1.0-1] (attack case 3)",
+    @Test(
+        "Whatever comes before CONNECT ends the connection in silence [MQTT-3.1.0-1] (attack case 3)",
         arguments: illegalBeforeConnect)
     func firstPacket(notation: String) throws {
         let world = ConnectionWorld()
@@ -295,7 +298,8 @@ import Testing
         "82 06 0001 0001 'a' 04", "82 02 0001", "e0 01 00",
     ]
 
-    @Test("What a client must not send ends the connection in silence before MQTT 5 (3.1.1 §4.8)",
+    @Test(
+        "What a client must not send ends the connection in silence before MQTT 5 (3.1.1 §4.8)",
         arguments: illegalInV3)
     func violationInV3(notation: String) throws {
         for version in [ProtocolVersion.v3_1, .v3_1_1] {
@@ -409,11 +413,13 @@ import Testing
 
     // MARK: DISCONNECT
 
-    @Test("A normal DISCONNECT discards the will, any other publishes it [MQTT-3.1.2-8] [MQTT-3.1.2-10]", arguments: [
-        ("e0 00", "detach"), ("e0 01 00", "detach"), ("e0 01 04", "detach will"), ("e0 01 80", "detach will"),
-        ("e0 01 81", "detach will"), ("e0 02 00 00", "detach"), ("e0 07 00 05 11 00000000", "detach expiry=0"),
-        ("e0 07 04 05 11 ffffffff", "detach will expiry=4294967295"),
-    ])
+    @Test(
+        "A normal DISCONNECT discards the will, any other publishes it [MQTT-3.1.2-8] [MQTT-3.1.2-10]",
+        arguments: [
+            ("e0 00", "detach"), ("e0 01 00", "detach"), ("e0 01 04", "detach will"), ("e0 01 80", "detach will"),
+            ("e0 01 81", "detach will"), ("e0 02 00 00", "detach"), ("e0 07 00 05 11 00000000", "detach expiry=0"),
+            ("e0 07 04 05 11 ffffffff", "detach will expiry=4294967295"),
+        ])
     func disconnect(notation: String, request: String) throws {
         let world = ConnectionWorld()
         let slot = try world.client(.v5, properties: "11 0000000a")

@@ -28,8 +28,10 @@ enum SourceTree {
 
     /// Every file that is text.
     static let all = files(
-        in: ["Package.swift", "Makefile", "README.md", "gateway.conf", "Sources", "Tests", "Fixtures", "Benchmarks",
-            "docs", ".ci"]
+        in: [
+            "Package.swift", "Makefile", "README.md", "gateway.conf", "Sources", "Tests", "Fixtures", "Benchmarks",
+            "docs", ".ci",
+        ]
     ) { _ in true }
 
     private static func files(in roots: [String], where isWanted: (String) -> Bool) -> [SourceFile] {

@@ -93,9 +93,9 @@ import Testing
         for file in SourceTree.sources {
             for (index, line) in file.code.enumerated() {
                 let characters = Array(line)
-                for place_ in characters.indices.dropFirst() where characters[place_] == "!" {
-                    let before = characters[place_ - 1]
-                    let after = place_ + 1 < characters.count ? characters[place_ + 1] : " "
+                for at in characters.indices.dropFirst() where characters[at] == "!" {
+                    let before = characters[at - 1]
+                    let after = at + 1 < characters.count ? characters[at + 1] : " "
                     guard before.isLetter || before.isNumber || ")]}_".contains(before), after != "=" else { continue }
                     faults.append(place(file, index, "!"))
                 }

@@ -24,9 +24,11 @@ import Transport
         #expect(!ports.contains(0))
     }
 
-    @Test("An address in use is an error that says which and what to do", arguments: [
-        ListenerPlan.Kind.mqtt, .mqttsn,
-    ])
+    @Test(
+        "An address in use is an error that says which and what to do",
+        arguments: [
+            ListenerPlan.Kind.mqtt, .mqttsn,
+        ])
     func addressInUse(kind: ListenerPlan.Kind) throws {
         let first = try server()
         let opened = try first.open([ListenerPlan(kind: kind, addresses: [loopback])])

@@ -113,7 +113,7 @@ import Transport
 
     @Test("Many writers in one turn do not overrun a reader that reads")
     func manyWriters() throws {
-        let world = try ServerWorld { $0.connections.outputBytesMax = 128 << 10 }
+        let world = try ServerWorld { $0.connections.outputBytesMax = 64 << 10 }
         let reader = try world.client("reader")
         try reader.send("82 06 0001 0001 'a' 00")
         #expect(world.hears(reader, "90 03 0001 00"))
