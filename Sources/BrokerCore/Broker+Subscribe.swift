@@ -50,7 +50,9 @@ extension Broker {
         if let isAllowed { return isAllowed }
         if sessions[slot].subscriptions[request.filter] != nil { return nil }
         let hasRoom =
-            sessions[slot].subscriptions.count < limits.subscriptionsPerSessionMax && gauges_.subscriptions < limits.subscriptionsMax
+            sessions[slot].subscriptions.count < limits.subscriptionsPerSessionMax
+            && gauges_.subscriptions < limits.subscriptionsMax
+            && wildcards.nodeCount < limits.subscriptionLevelsMax
         return hasRoom ? nil : .quotaExceeded
     }
 

@@ -134,8 +134,11 @@ package struct Engine {
 
     /// Ends every link: MQTT 5 clients hear 0x8B, devices DISCONNECT. The adapter then flushes and closes.
     package mutating func shutDown(now: Now) {
-        broker.shutDown(now: now, into: &brokerEffects)
-        settle(now)
+        var hasMore = true
+        while hasMore {
+            hasMore = broker.shutDown(now: now, into: &brokerEffects)
+            settle(now)
+        }
         gateway.handle(.shutDown, now: now, into: &gatewayEffects)
         takeGatewayEffects(now)
         settle(now)

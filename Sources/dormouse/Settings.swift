@@ -40,6 +40,11 @@ extension BrokerLimits {
         queuedMessagesMax = limits.queuedMessagesMax
         queuedBytesMax = limits.queuedBytesMax
         heldBytesMax = limits.queuedTotalBytesMax
+        // Who gives messages, topics or subscriptions more room means their names and places too.
+        heldOverheadBytesMax = max(heldOverheadBytesMax, heldBytesMax)
+        queuedDeliveriesMax = max(queuedDeliveriesMax, heldBytesMax / 16)
+        retainedLevelsMax = max(retainedLevelsMax, 10 * limits.retainedMessagesMax)
+        subscriptionLevelsMax = max(subscriptionLevelsMax, 2 * limits.subscriptionsMax)
         retainedMessagesMax = limits.retainedMessagesMax
         retainedBytesMax = limits.retainedBytesMax
         sessionExpiryMax = configuration.sessionExpirySeconds
