@@ -109,6 +109,7 @@ extension Connections {
         case .unsubscribe(let packet): return unsubscribeReceived(packet)
         case .pingreq:
             write(slot) { $0.append(UInt16(0xD000)) }  // [MQTT-3.12.4-1]
+            endIfOutputRunsOver(slot, into: &effects)
             return nil
         case .disconnect(let packet): return try disconnectReceived(packet, slot, into: &effects)
         case .connect, .auth, .connack, .publish, .suback, .unsuback, .pingresp:
