@@ -6,16 +6,17 @@ SWIFT ?= swift
 # Each target says what it imports, or the build fails.
 STRICT := --explicit-target-dependency-import-check error
 BINARY := .build/release/dormouse
-# Debian packages: what the build needs, and what the tests need beside it.
+# Debian packages: what the build needs, what the README tries the gateway with, and what the tests need beside them.
 BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev
-TEST_PACKAGES := mosquitto mosquitto-clients tshark python3 python3-venv procps
+RUN_PACKAGES := mosquitto-clients
+TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark python3 python3-venv procps iproute2
 
-.PHONY: help run build test unit end-to-end bench sim format lint clean build-packages test-packages
+.PHONY: help run build test unit end-to-end bench sim format lint clean build-packages run-packages test-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
-run: build ## build in release mode and run the gateway on gateway.conf
+run: build run-packages ## build in release mode and run the gateway on gateway.conf
 	@exec $(BINARY) run --config gateway.conf
 
 build: build-packages ## build the release binary, .build/release/dormouse
@@ -34,7 +35,7 @@ bench: test-packages build ## the gateway against mosquitto in the same run
 	@Benchmarks/run
 
 sim: ## simulate from a seed: make sim SEED=1, or for a time: make sim MINUTES=5
-	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),$(SEED),minutes $(or $(MINUTES),1))
 
 format: ## lay the source out
 	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests Benchmarks
@@ -47,6 +48,9 @@ clean: ## remove what was built
 
 build-packages:
 	@.ci/install-packages $(BUILD_PACKAGES)
+
+run-packages:
+	@.ci/install-packages $(RUN_PACKAGES)
 
 test-packages:
 	@.ci/install-packages $(TEST_PACKAGES)

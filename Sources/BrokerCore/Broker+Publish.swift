@@ -48,6 +48,7 @@ extension Broker {
     private mutating func refusal(of publish: IncomingPublish, topic: inout TopicID?) -> PublishOutcome {
         switch publish.topic {
         case .id(let known):
+            if topics.name(of: known).beginsWithDollar { return .notAuthorized }
             topic = known
         case .name(let name):
             // Names with `$` are the server's own; nobody exchanges messages through them [MQTT-4.7.2-1].
@@ -73,8 +74,14 @@ extension Broker {
     private mutating func receive(
         _ publish: IncomingPublish, _ message: Passing, session: Int, link: LinkID, into effects: inout BrokerEffects
     ) {
-        if sessions[session].received.contains(where: { $0.packetIdentifier == publish.packetIdentifier }) {
-            return acknowledge(publish, with: .success, link: link, into: &effects)
+        let place = sessions[session].received.firstIndex { $0.packetIdentifier == publish.packetIdentifier }
+        if let place {
+            guard link.isDevice, !publish.isDuplicate else {
+                return acknowledge(publish, with: .success, link: link, into: &effects)
+            }
+            // A device that lost its memory counts its MsgIds from the start again. Without DUP this is a new
+            // message, and PUBREL will mean it; a copy that the network made is put in its own place.
+            release(sessions[session].received.remove(at: place).message, .none)
         }
         guard sessions[session].received.count < sessions[session].attachment?.receiveMaximum ?? 0 else {
             counters.publishesRefused += 1

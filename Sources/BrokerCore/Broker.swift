@@ -70,8 +70,12 @@ package struct Broker {
         _ request: LinkRequest, from link: LinkID, now: Now, into effects: inout BrokerEffects
     ) {
         sweep()
-        if case .attach(let offer) = request {
-            return attachRequested(offer, link: link, now: now, into: &effects)
+        switch request {
+        case .attach(let offer): return attachRequested(offer, link: link, now: now, into: &effects)
+        // A device's topic ids outlive its link: these two need no session.
+        case .keep(let topic): return topics.keep(topic)
+        case .forget(let topic): return topics.forget(topic)
+        default: break
         }
         // A device's record holds topics beyond its link, and lets them go when its session is over.
         switch request {

@@ -27,6 +27,7 @@ package struct BrokerCounters: Equatable, Sendable {
 
     package init() {}
 
+    /// A figure for each quality of service.
     package struct PerQoS: Equatable, Sendable {
         package var qos0: UInt64 = 0
         package var qos1: UInt64 = 0

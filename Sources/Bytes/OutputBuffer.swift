@@ -52,6 +52,7 @@ public struct OutputBuffer {
         tail += written
     }
 
+    /// `reserve`, where the room at the tail is not enough: moves the bytes to the front, or to larger memory.
     public mutating func grow(by extra: Int) -> UnsafeMutableRawPointer {
         let waiting = tail - head
         if let base, head > 0, capacity - waiting >= extra, head >= waiting {

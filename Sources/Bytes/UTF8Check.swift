@@ -15,6 +15,7 @@ extension ByteView {
         return isMQTTString(from: index)
     }
 
+    /// The same, one character after the other, for what follows `start`.
     public func isMQTTString(from start: Int) -> Bool {
         var index = start
         while index < memory.count {

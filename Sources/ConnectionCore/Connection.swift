@@ -34,6 +34,9 @@ struct Connection {
 
     var state: State = .free
     var listener: UInt16 = 0
+    /// Of the listener's rules, those that each PUBLISH meets.
+    var qosMax = QoS.exactlyOnce
+    var topicAliasMax: UInt16 = 0
     var version: ProtocolVersion = .v3_1_1
     var clientID = ClientID()
     /// One and a half times the keep-alive; zero for none.
@@ -56,6 +59,8 @@ struct Connection {
     var isDirty = false
     /// Whether the broker was told to rest.
     var isBlocked = false
+    /// Whether an answer was longer than the client takes, so that it was not sent.
+    var isUnanswerable = false
 
     mutating func freeMemory() {
         partial.deallocate()

@@ -9,22 +9,28 @@ extension Connections {
         _ slot: Int, _ answer: LinkAnswer, now: Now, into effects: inout [ConnectionEffect]
     ) {
         switch connections[slot].state {
-        case .attaching, .connected: break
+        case .attaching(let offer):
+            switch answer {
+            case .attached(let attachment): attached(slot, attachment, offer, now: now, into: &effects)
+            case .refused(let refusal): refuse(slot, ReasonCode(refusal), into: &effects)
+            case .close(let reason): closed(slot, reason, into: &effects)
+            case .acknowledge, .deliver, .subscribed, .unsubscribed, .resolved, .drained: break
+            }
+        case .connected:
+            switch answer {
+            case .acknowledge(let acknowledgement): acknowledge(acknowledgement, slot, into: &effects)
+            case .subscribed(let identifier, let outcomes): subscribed(identifier, outcomes, slot)
+            case .unsubscribed(let identifier, let outcomes): unsubscribed(identifier, outcomes, slot)
+            case .close(let reason): closed(slot, reason, into: &effects)
+            case .attached, .refused, .deliver, .resolved, .drained: break
+            }
         case .free, .opened, .closing: return
         }
-        switch answer {
-        case .attached(let attachment): attached(slot, attachment, now: now, into: &effects)
-        case .refused(let refusal): refuse(slot, ReasonCode(refusal), into: &effects)
-        case .close(let reason): closed(slot, reason, into: &effects)
-        case .acknowledge(let acknowledgement): acknowledge(acknowledgement, slot, into: &effects)
-        case .subscribed(let identifier, let outcomes): subscribed(identifier, outcomes, slot)
-        case .unsubscribed(let identifier, let outcomes): unsubscribed(identifier, outcomes, slot)
-        case .deliver, .resolved, .drained: break
-        }
-        endIfOutputRunsOver(slot, into: &effects)
+        endIfUnanswerable(slot, into: &effects)
     }
 
     /// Writes a PUBLISH, copied from the last one where it is the same but for the packet identifier.
+    /// - Parameter identifiers: the list behind `delivery.identifiers`, where it has one.
     package mutating func deliver(
         _ slot: Int, _ delivery: Delivery, _ message: MessageView, identifiers: [UInt32],
         into effects: inout [ConnectionEffect]
@@ -58,7 +64,7 @@ extension Connections {
         }
         let isV5 = connections[slot].version == .v5
         if !isV5, acknowledgement.kind == .pubrec, acknowledgement.outcome == .quotaExceeded {
-            // 3.x cannot say no. Not to acknowledge keeps the message with the client, which tries again later.
+            // 3.x cannot say no. Not to acknowledge keeps the message with the client, which tries again [M-05].
             return fail(slot, .quotaExceeded, .closed(.quotaExceeded), into: &effects)
         }
         let type: PacketType

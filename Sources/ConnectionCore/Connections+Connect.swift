@@ -10,6 +10,7 @@ extension Connections {
     ) -> LinkRequest? {
         connections[slot].version = packet.version
         connections[slot].clientID = ClientID(packet.clientID)
+        connections[slot].packetBytesMax = packet.properties.uint32(.maximumPacketSize).map(Int.init) ?? .max
         if let code = refusal(of: packet, rules(of: slot)) {
             refuse(slot, code, into: &effects)
             return nil
@@ -17,7 +18,6 @@ extension Connections {
         let properties = packet.properties
         let expiry = sessionExpiry(of: packet)
         let receiveMaximum = properties.uint16(.receiveMaximum) ?? .max
-        connections[slot].packetBytesMax = properties.uint32(.maximumPacketSize).map(Int.init) ?? .max
         connections[slot].sessionEndsHere = expiry == 0
         connections[slot].state = .attaching(
             Connection.Offer(
@@ -41,7 +41,7 @@ extension Connections {
         // No authentication method is known here (§4.12).
         if packet.properties.view(.authenticationMethod) != nil { return .badAuthenticationMethod }
         if packet.version != .v5, isTooLong(packet.keepAlive) {
-            // Before 5.0 the server cannot say what it would accept; mosquitto refuses so too.
+            // Before 5.0 the server cannot say what it would accept; mosquitto refuses so too [M-04].
             return .clientIdentifierNotValid
         }
         guard let will = packet.will else { return nil }
@@ -77,8 +77,10 @@ extension Connections {
     }
 
     /// The broker has the session: CONNACK, and the keep-alive begins.
-    mutating func attached(_ slot: Int, _ attached: Attached, now: Now, into effects: inout [ConnectionEffect]) {
-        guard case .attaching(let offer) = connections[slot].state else { return }
+    mutating func attached(
+        _ slot: Int, _ attached: Attached, _ offer: Connection.Offer, now: Now,
+        into effects: inout [ConnectionEffect]
+    ) {
         if let assigned = attached.assignedClientID { connections[slot].clientID = assigned }
         connections[slot].state = .connected
         var keepAlive = offer.requestedKeepAlive

@@ -10,19 +10,19 @@ extension Connections {
         let code = ReasonCode(violation)
         if case .opened = connections[slot].state {
             counters.violations += 1
-            answerBadConnect(slot, violation, code)
+            if case .badConnect(let error, let version) = violation { answerBadConnect(slot, error, version) }
             effects.append(.log(slot: slot, .ended(nil, .violated(code))))
             return stop(slot)
         }
         fail(slot, code, .violated(code), into: &effects)
     }
 
-    /// Before CONNECT was understood only a wrong protocol level has an answer that any client can read
-    /// [MQTT-3.1.2-2]; anything else is met with silence.
-    private mutating func answerBadConnect(_ slot: Int, _ violation: Violation, _ code: ReasonCode) {
-        guard violation == .undecodable(.unsupportedProtocolVersion) else { return }
-        connections[slot].version = .v3_1_1
-        send(.connack(ConnackPacket(sessionPresent: false, reasonCode: code)), to: slot)
+    /// A CONNECT that cannot be read: MQTT 5 clients hear why (5.0 §3.1.4), those before it do not (3.1.1
+    /// [MQTT-3.1.4-1]). A wrong protocol level has an answer that any client can read [MQTT-3.1.2-2] [M-03].
+    private mutating func answerBadConnect(_ slot: Int, _ error: MQTTDecodeError, _ version: ProtocolVersion?) {
+        guard version == .v5 || error == .unsupportedProtocolVersion else { return }
+        connections[slot].version = version ?? .v3_1_1
+        send(.connack(ConnackPacket(sessionPresent: false, reasonCode: ReasonCode(error))), to: slot)
     }
 
     /// Ends a connection that has a session: DISCONNECT with the reason, and the will goes out [MQTT-3.1.2-8].
@@ -32,8 +32,7 @@ extension Connections {
         switch end {
         case .violated: counters.violations += 1
         case .keepAliveTimedOut: counters.keepAliveTimeouts += 1
-        case .readsTooSlowly: counters.readsTooSlowly += 1
-        case .disconnected, .lost, .connectTimedOut, .refused, .closed: break
+        case .disconnected, .lost, .connectTimedOut, .refused, .closed, .readsTooSlowly: break
         }
         sayDisconnect(slot, code)
         close(slot, end, into: &effects)
@@ -67,11 +66,16 @@ extension Connections {
         send(.disconnect(DisconnectPacket(reasonCode: code)), to: slot)
     }
 
-    /// A client that asks but does not read would make its output grow for ever.
-    mutating func endIfOutputRunsOver(_ slot: Int, into effects: inout [ConnectionEffect]) {
+    /// Ends a connection whose client asks but does not read, since its output would grow for ever, and one whose
+    /// Maximum Packet Size is too small for an answer that it must get [M-02].
+    mutating func endIfUnanswerable(_ slot: Int, into effects: inout [ConnectionEffect]) {
+        guard case .connected = connections[slot].state else { return }
+        if connections[slot].isUnanswerable {
+            return fail(slot, .packetTooLarge, .violated(.packetTooLarge), into: &effects)
+        }
         guard connections[slot].output.count > 2 * limits.outputBytesMax + 2 * limits.packetBytesMax else { return }
-        close(slot, .readsTooSlowly, into: &effects)
         counters.readsTooSlowly += 1
+        close(slot, .readsTooSlowly, into: &effects)
     }
 
     mutating func send(_ packet: MQTTPacket, to slot: Int) {
@@ -79,11 +83,18 @@ extension Connections {
         write(slot) { packet.encode(version: version, into: &$0) }
     }
 
+    /// Writes one packet, unless it is longer than the client takes [MQTT-3.1.2-24].
     mutating func write(_ slot: Int, _ body: (inout OutputBuffer) -> Void) {
         let before = connections[slot].output.count
         body(&connections[slot].output)
+        let written = connections[slot].output.count - before
+        guard written <= connections[slot].packetBytesMax else {
+            connections[slot].output.truncate(to: before)
+            connections[slot].isUnanswerable = true
+            return
+        }
         counters.packetsSent += 1
-        counters.bytesSent += UInt64(connections[slot].output.count - before)
+        counters.bytesSent += UInt64(written)
         markDirty(slot)
     }
 

@@ -13,7 +13,7 @@ extension Connections {
         _ slot: Int, _ input: inout ByteView, now: Now, into effects: inout [ConnectionEffect]
     ) -> LinkRequest? {
         dropSpentPartial(slot)
-        connections[slot].lastHeard = now.instant
+        connections[slot].lastHeard = now.instant  // [M-01]
         while true {
             switch connections[slot].state {
             case .opened, .connected: break
@@ -90,15 +90,19 @@ extension Connections {
         if case .opened = connections[slot].state {
             // The first packet is CONNECT, or the connection ends [MQTT-3.1.0-1].
             guard frame.type == .connect else { throw .connectExpected }
-            let packet = try decoding { () throws(MQTTDecodeError) in try ConnectPacket.decode(frame) }
-            return connectReceived(packet, slot, now: now, into: &effects)
+            return connectReceived(try decodedConnect(frame), slot, now: now, into: &effects)
         }
         let version = connections[slot].version
-        if frame.type == .publish {
+        switch frame.type {
+        case .publish:
             let packet = try decoding { () throws(MQTTDecodeError) in
                 try PublishPacket.decode(frame, version: version)
             }
             return try publishReceived(packet, slot)
+        case .connect, .connack, .suback, .unsuback, .pingresp:
+            // A second CONNECT [MQTT-3.1.0-2], or a packet that only servers send: whatever is in it.
+            throw .protocolError
+        case .puback, .pubrec, .pubrel, .pubcomp, .subscribe, .unsubscribe, .pingreq, .disconnect, .auth: break
         }
         switch try decoding({ () throws(MQTTDecodeError) in try MQTTPacket.decode(frame, version: version) }) {
         case .puback(let packet): return .acknowledge(packet.acknowledgement(.puback))
@@ -109,12 +113,20 @@ extension Connections {
         case .unsubscribe(let packet): return unsubscribeReceived(packet)
         case .pingreq:
             write(slot) { $0.append(UInt16(0xD000)) }  // [MQTT-3.12.4-1]
-            endIfOutputRunsOver(slot, into: &effects)
+            endIfUnanswerable(slot, into: &effects)
             return nil
         case .disconnect(let packet): return try disconnectReceived(packet, slot, into: &effects)
         case .connect, .auth, .connack, .publish, .suback, .unsuback, .pingresp:
-            // A second CONNECT [MQTT-3.1.0-2], AUTH without a method (§4.12), or a packet that only servers send.
+            // AUTH where CONNECT named no method (§4.12); the others do not come here.
             throw .protocolError
+        }
+    }
+
+    private func decodedConnect(_ frame: MQTTFrame) throws(Violation) -> ConnectPacket {
+        do throws(MQTTDecodeError) {
+            return try ConnectPacket.decode(frame)
+        } catch {
+            throw .badConnect(error, ConnectPacket.version(in: frame))
         }
     }
 
@@ -125,7 +137,7 @@ extension Connections {
         // Only a server sends subscription identifiers [MQTT-3.3.4-6].
         guard !properties.hasSubscriptionIdentifiers else { throw .protocolError }
         guard packet.payload.count <= limits.payloadBytesMax else { throw .payloadTooLarge }
-        guard packet.qos <= rules(of: slot).qosMax else { throw .qosNotSupported }
+        guard packet.qos <= connections[slot].qosMax else { throw .qosNotSupported }
         guard !packet.retain || limits.retainAvailable else { throw .retainNotSupported }
         var topic = IncomingPublish.Topic.name(packet.topic)
         if let alias = properties.topicAlias { topic = .name(try resolve(alias, packet.topic, slot)) }
@@ -144,14 +156,18 @@ extension Connections {
         return scratch.pending
     }
 
-    /// Sets or looks up a topic alias (§3.3.2.3.4) [MQTT-3.3.2-8].
+    /// Sets or looks up a topic alias (§3.3.2.3.4) [MQTT-3.3.2-8]. What the aliases of a client keep is limited: names
+    /// that are too long to be published anyway are none of it [M-06].
     private mutating func resolve(
         _ alias: UInt16, _ topic: ByteView, _ slot: Int
     ) throws(Violation) -> ByteView {
-        guard alias > 0, alias <= rules(of: slot).topicAliasMax else { throw .topicAliasInvalid }
+        guard alias > 0, alias <= connections[slot].topicAliasMax else { throw .topicAliasInvalid }
         let index = Int(alias) - 1
         if !topic.isEmpty {
+            guard topic.count <= limits.topicBytesMax else { throw .topicNameInvalid }
             while connections[slot].aliases.count <= index { connections[slot].aliases.append(nil) }
+            // A client may name the topic each time: its copy is made once.
+            if connections[slot].aliases[index]?.withView({ $0 == topic }) == true { return topic }
             connections[slot].aliases[index] = ByteString(topic)
             return topic
         }
@@ -171,7 +187,7 @@ extension Connections {
         while let (filter, requested) = filters.next() {
             var options = requested
             options.identifier = identifier
-            options.maximumQoS = min(options.maximumQoS, rules(of: slot).qosMax)
+            options.maximumQoS = min(options.maximumQoS, connections[slot].qosMax)
             requests.append(SubscriptionRequest(filter: ByteString(filter), options: options))
         }
         return .subscribe(packetIdentifier: packet.packetIdentifier, requests)
@@ -184,15 +200,15 @@ extension Connections {
         return .unsubscribe(packetIdentifier: packet.packetIdentifier, filters)
     }
 
-    /// DISCONNECT: the will is discarded unless the client asks for it (§3.14.4), and the session may get another
-    /// expiry, but none if CONNECT had given it none [MQTT-3.14.2-2].
+    /// DISCONNECT: only a normal one discards the will [MQTT-3.1.2-10], and the session may get another expiry, but
+    /// none if CONNECT had given it none (§3.14.2.2.2).
     private mutating func disconnectReceived(
         _ packet: DisconnectPacket, _ slot: Int, into effects: inout [ConnectionEffect]
     ) throws(Violation) -> LinkRequest? {
         let expiry = packet.properties.uint32(.sessionExpiryInterval)
         if let expiry, expiry != 0, connections[slot].sessionEndsHere { throw .protocolError }
         let farewell = Farewell(
-            publishesWill: packet.reasonCode == .disconnectWithWillMessage, sessionExpiryInterval: expiry)
+            publishesWill: packet.reasonCode != .normalDisconnection, sessionExpiryInterval: expiry)
         effects.append(.log(slot: slot, .ended(connections[slot].clientID, .disconnected)))
         stop(slot)
         return .detach(farewell)

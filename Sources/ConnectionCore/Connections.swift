@@ -38,7 +38,7 @@ package struct Connections {
 
     /// A socket has opened. Nil when there are too many: the adapter closes it.
     package mutating func open(listener: UInt16, now: Now) -> Int? {
-        let rules = Int(listener) < limits.listeners.count ? limits.listeners[Int(listener)] : .init()
+        let rules = rules(ofListener: listener)
         while openByListener.count <= Int(listener) { openByListener.append(0) }
         guard count < limits.connectionsMax, openByListener[Int(listener)] < rules.connectionsMax else {
             counters.refusedAtLimit += 1
@@ -50,6 +50,8 @@ package struct Connections {
         connections[slot] = Connection()
         connections[slot].state = .opened
         connections[slot].listener = listener
+        connections[slot].qosMax = rules.qosMax
+        connections[slot].topicAliasMax = rules.topicAliasMax
         connections[slot].lastHeard = now.instant
         timers.schedule(slot, at: now.instant + limits.connectTimeout)
         counters.opened += 1
@@ -135,9 +137,10 @@ package struct Connections {
     }
 
     /// What holds on the listener that accepted a connection.
-    func rules(of slot: Int) -> ConnectionLimits.Listener {
-        let listener = Int(connections[slot].listener)
-        return listener < limits.listeners.count ? limits.listeners[listener] : ConnectionLimits.Listener()
+    func rules(of slot: Int) -> ConnectionLimits.Listener { rules(ofListener: connections[slot].listener) }
+
+    private func rules(ofListener listener: UInt16) -> ConnectionLimits.Listener {
+        Int(listener) < limits.listeners.count ? limits.listeners[Int(listener)] : ConnectionLimits.Listener()
     }
 
     /// The listener that accepted a connection.

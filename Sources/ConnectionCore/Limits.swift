@@ -7,13 +7,15 @@ package struct ConnectionLimits: Equatable, Sendable {
     package var connectionsMax = 10_000
     /// Bytes of a packet before CONNECT is accepted.
     package var packetBeforeConnectBytesMax = 16 << 10
-    /// Bytes of any packet, up to 268,435,455.
+    /// Bytes of any packet, up to 16,777,216: what is added to a message on its way out then fits a packet.
     package var packetBytesMax = 256 << 10
     /// Bytes of an application message; `Int.max` for whatever fits a packet (mosquitto's `message_size_limit`).
     package var payloadBytesMax = Int.max
     /// How long CONNECT may take to arrive.
     package var connectTimeout: Duration = .seconds(5)
     package var clientIDBytesMax = 256
+    /// Bytes of a topic name that a client may give an alias; the broker has the same limit for all names.
+    package var topicBytesMax = 1_024
     /// Bytes of output that wait for a client before deliveries rest.
     package var outputBytesMax = 256 << 10
     /// Seconds of keep-alive that a client may ask for (mosquitto's `max_keepalive`); 65,535 allows none at all too.

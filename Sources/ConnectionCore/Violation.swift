@@ -4,12 +4,16 @@ internal import MQTTWire
 enum Violation: Error, Equatable {
     /// The bytes are no packet, or one that says what it must not.
     case undecodable(MQTTDecodeError)
+    /// A CONNECT that is no packet, and the version that it names if that much could be read.
+    case badConnect(MQTTDecodeError, ProtocolVersion?)
     /// Another packet than CONNECT came first [MQTT-3.1.0-1].
     case connectExpected
     /// A packet that is well formed and has no place here.
     case protocolError
     /// A topic alias of 0, or above the maximum [MQTT-3.3.2-8].
     case topicAliasInvalid
+    /// An alias for a name longer than the operator allows.
+    case topicNameInvalid
     /// A message longer than the operator allows.
     case payloadTooLarge
     /// A QoS above what CONNACK announced [MQTT-3.2.2-11].
@@ -21,9 +25,10 @@ enum Violation: Error, Equatable {
 extension ReasonCode {
     init(_ violation: Violation) {
         switch violation {
-        case .undecodable(let error): self = ReasonCode(error)
+        case .undecodable(let error), .badConnect(let error, _): self = ReasonCode(error)
         case .connectExpected, .protocolError: self = .protocolError
         case .topicAliasInvalid: self = .topicAliasInvalid
+        case .topicNameInvalid: self = .topicNameInvalid
         case .payloadTooLarge: self = .packetTooLarge
         case .qosNotSupported: self = .qosNotSupported
         case .retainNotSupported: self = .retainNotSupported

@@ -34,6 +34,12 @@ extension Gateway {
         package var devicesMax = 100_000
         /// Normal topic ids in each device's table (§7.3).
         package var topicsPerDeviceMax = 1024
+        /// Normal topic ids in all tables together.
+        package var topicsMax = 1_000_000
+        /// Bytes in a will message.
+        package var willMessageBytesMax = 4_096
+        /// Bytes in all stored wills together.
+        package var willBytesMax = 16 << 20
         /// Bytes in a client id [D-40].
         package var clientIDBytesMax = 64
         /// PUBLISH at QoS 1 or 2 that a device may have open towards us; 8 at most [D-38].
@@ -106,5 +112,11 @@ extension Gateway.Configuration {
     /// The rules of the listener that a datagram came in by.
     func rules(of listener: UInt16) -> Listener {
         Int(listener) < listeners.count ? listeners[Int(listener)] : Listener()
+    }
+
+    /// One rule of the listener, without a copy of all: they are looked at with each delivery.
+    @inline(__always)
+    func rule<Value>(_ rule: (Listener) -> Value, of listener: UInt16) -> Value {
+        Int(listener) < listeners.count ? rule(listeners[Int(listener)]) : rule(Listener())
     }
 }

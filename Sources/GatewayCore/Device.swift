@@ -140,6 +140,8 @@ struct Connecting {
 
 struct Active {
     var request: ConnectRequest
+    /// When CONNACK was sent first.
+    var since: Instant
 }
 
 struct Asleep {

@@ -19,6 +19,15 @@ enum Exchange {
     /// The device answered "congestion" [D-46]. Can transition to: registering, publishing.
     case resting(Downlink, until: Instant)
 
+    /// The delivery whose PUBLISH the device may have had: sent now, or before REGISTER or a pause came between.
+    var published: Downlink? {
+        switch self {
+        case .publishing(let downlink): downlink
+        case .registering(let downlink, _), .resting(let downlink, _): downlink.dup ? downlink : nil
+        case .idle, .recording, .releasing: nil
+        }
+    }
+
     var isIdle: Bool {
         if case .idle = self { return true }
         return false

@@ -18,6 +18,12 @@ struct Challenge {
     static let pingsMax = 3
 }
 
+/// A newcomer that is let in once the event that freed its client id is dealt with.
+struct Claim {
+    var clientID: ByteString
+    var challenge: Challenge
+}
+
 /// Which address belongs to which device, and who may take whose [D-11] to [D-16].
 extension Gateway {
     /// Whether the policy lets a device move without questions [D-13].
@@ -118,6 +124,19 @@ extension Gateway {
         } else if let challenge = takeChallenge(slot) {
             move(slot, to: challenge.path)
             reconnect(slot, challenge.request, isHere: false)
+        }
+    }
+
+    /// The owner is gone: the newcomer gets its turn.
+    mutating func releaseClaim(_ slot: Int) {
+        guard let challenge = takeChallenge(slot) else { return }
+        claims.append(Claim(clientID: table[slot].clientID, challenge: challenge))
+    }
+
+    /// Lets in who waited. Not at once when an owner goes, since that may happen half-way through another's procedure.
+    mutating func admitClaims() {
+        while let claim = claims.popLast() {
+            claim.clientID.withView { admit($0, claim.challenge.request, from: claim.challenge.path) }
         }
     }
 

@@ -39,6 +39,7 @@ extension Gateway {
         case .connecting, .active, .asleep, .awake:
             if !isHere {
                 guard mayMove(from: table[slot].path, to: path) else { return challenge(slot, request, path) }
+                ownerAnswered(slot)
                 move(slot, to: path)
             }
             reconnect(slot, request, isHere: isHere)
@@ -64,7 +65,7 @@ extension Gateway {
         begin(slot, request, from: .new)
     }
 
-    /// CONNECT from a device whose link is there, or about to be.
+    /// CONNECT from a device that may have this record.
     mutating func reconnect(_ slot: Int, _ request: ConnectRequest, isHere: Bool) {
         switch table[slot].state {
         case .connecting(let connecting):
@@ -73,7 +74,7 @@ extension Gateway {
             if connecting.isAttaching { ask(slot, .detach(Farewell(publishesWill: false))) }
             begin(slot, request, from: connecting.origin)  // [D-35]
         case .active(let active):
-            if isHere, active.request == request { return repeatConnack(slot) }  // [D-01]
+            if isHere, isRepetition(of: active, request, slot) { return repeatConnack(slot) }  // [D-01]
             detachToReconnect(slot)
             begin(slot, request, from: .disconnected(sessionEnd(slot)))
         case .asleep(let asleep):
@@ -81,28 +82,41 @@ extension Gateway {
         case .awake(let awake):
             ask(slot, .window(isOpen: false))
             resume(slot, request, awake.asleep)
-        case .disconnected, .lost:
-            preconditionFailure("admit has sorted these out")
+        case .disconnected(let away):
+            begin(slot, request, from: .disconnected(away))
+        case .lost(let away):
+            begin(slot, request, from: .lost(away))
         }
+    }
+
+    /// Whether a CONNECT is the first one again. With CleanSession=1 it is not once the device has spoken and had time
+    /// for all its retries: it was restarted and wants what it says, a clean session.
+    private func isRepetition(of active: Active, _ request: ConnectRequest, _ slot: Int) -> Bool {
+        guard active.request == request else { return false }
+        let retries = retryNanoseconds * UInt64(max(0, configuration.retryCount) + 1)
+        let isLate = now.instant.nanoseconds - min(active.since.nanoseconds, now.instant.nanoseconds) > retries
+        return !(request.cleanSession && table[slot].hasSpoken && isLate)
     }
 
     /// The CONNACK was lost, or the device was restarted: the same answer, and everything stays [D-01].
     private mutating func repeatConnack(_ slot: Int) {
-        if table[slot].hasSpoken {
-            // It got the first CONNACK, so it may have been restarted and know no topic ids any more [D-03].
-            table[slot].topics.doubtAll()
-            table[slot].hasSpoken = false
-        }
         send(.connack(.accepted), to: slot)
+        guard table[slot].hasSpoken else { return }
+        // It got the first CONNACK, so it may have been restarted and know no topic ids any more [D-03].
+        table[slot].hasSpoken = false
+        table[slot].topics.doubtAll()
+        restartExchange(slot)
     }
 
     /// CONNECT from sleep: the session goes on [D-02].
     private mutating func resume(_ slot: Int, _ request: ConnectRequest, _ asleep: Asleep) {
-        if rules(of: slot).isStrict, request.cleanSession {
+        if isStrict(slot), request.cleanSession {
             detachToReconnect(slot)
             return begin(slot, request, from: .disconnected(sessionEnd(slot)))
         }
         table[slot].retryAt = nil
+        // A device that wakes by CONNECT and not by PINGREQ may have been restarted [D-03].
+        table[slot].topics.doubtAll()
         if request.will {
             begin(slot, request, from: .asleep(asleep))
         } else {
@@ -134,7 +148,7 @@ extension Gateway {
     mutating func attach(_ slot: Int, _ request: ConnectRequest, _ will: Will?, _ origin: Connecting.Origin) {
         table[slot].retryAt = nil
         if case .asleep = origin {
-            wills[slot] = will
+            store(will, slot)
             ask(slot, .setWill(will))
             return activate(slot, request, sessionPresent: true)
         }
@@ -161,20 +175,20 @@ extension Gateway {
         } else {
             forgetTopics(slot)
         }
-        wills[slot] = will
+        store(will, slot)
         table[slot].sessionExpiryInterval = answer.sessionExpiryInterval
         activate(slot, connecting.request, sessionPresent: answer.sessionPresent)
     }
 
     /// CONNACK, then whatever waits for the device.
     private mutating func activate(_ slot: Int, _ request: ConnectRequest, sessionPresent: Bool) {
-        enter(.active(Active(request: request)), slot)
+        enter(.active(Active(request: request, since: now.instant)), slot)
         table[slot].heard = now.instant
         table[slot].hasSpoken = false
         send(.connack(.accepted), to: slot)
         log(.connected(table[slot].clientID, at: table[slot].path, sessionPresent: sessionPresent))
         ask(slot, .window(isOpen: true))
-        resumeExchange(slot)
+        restartExchange(slot)
         arm(slot)
     }
 

@@ -11,13 +11,13 @@ extension Gateway {
             counters.deliveriesOutOfTurn += 1
             return
         }
-        let bytesMax = rules(of: slot).messageBytesMax
+        let bytesMax = configuration.rule({ $0.messageBytesMax }, of: table[slot].path.listener)
         let bytes = encodedBytes(fields: 5, message.payload.count)
         guard bytes <= bytesMax else { return dropTooLong(bytes, delivery, slot) }
         if let alias = table[slot].topics.alias(of: delivery.topic) {
             return start(.publishing(Downlink(delivery, alias)), slot)
         }
-        guard let index = index(for: delivery, slot) else { return }
+        guard let index = index(for: delivery, message, slot) else { return }
         let downlink = Downlink(delivery, TopicReference(type: .normal, id: topicID(at: index)))
         switch table[slot].topics.entries[index].knowledge {
         case .known:
@@ -33,9 +33,10 @@ extension Gateway {
     }
 
     /// Where the topic is in the device's table; nil if there is no more room, and the delivery is dropped.
-    private mutating func index(for delivery: Delivery, _ slot: Int) -> Int? {
+    private mutating func index(for delivery: Delivery, _ message: MessageView, _ slot: Int) -> Int? {
         if let index = table[slot].topics.index(of: delivery.topic) { return index }
-        guard let index = addTopic(delivery.topic, .unknown, slot) else {
+        let isServers = message.topicName.beginsWithDollar
+        guard let index = addTopic(delivery.topic, .unknown, isServers: isServers, slot) else {
             ask(slot, .abandon(packetIdentifier: delivery.packetIdentifier))
             return nil
         }
@@ -100,12 +101,11 @@ extension Gateway {
         case .resting(let downlink, let until):
             if until > now.instant {
                 table[slot].retryAt = until
-                return arm(slot)
+                return arm(slot, for: until)
             }
             return begin(downlink, slot)
         }
-        table[slot].retryAt = retryInstant()
-        arm(slot)
+        awaitAnswer(slot)
     }
 
     /// Goes on with a delivery: REGISTER first, if the device does not know the id.
@@ -128,10 +128,16 @@ extension Gateway {
         endWake(slot)
     }
 
-    /// Goes on with what sleep or a new CONNECT interrupted.
+    /// Goes on with what sleep interrupted.
     mutating func resumeExchange(_ slot: Int) {
         table[slot].retries = 0
         transmit(slot)
+    }
+
+    /// Goes on after a CONNECT with what was under way: the device may have to be told its topic id first [D-03].
+    mutating func restartExchange(_ slot: Int) {
+        if case .publishing(let downlink) = table[slot].exchange { return begin(downlink, slot) }
+        resumeExchange(slot)
     }
 
     /// The device wants a pause: the same delivery comes again after T_WAIT [D-06] [D-46].
@@ -170,14 +176,19 @@ extension Gateway {
     }
 
     mutating func pubackReceived(topicID: UInt16, msgID: UInt16, _ code: SNReturnCode, _ slot: Int) {
-        guard case .publishing(let downlink) = table[slot].exchange, downlink.msgID == msgID else {
+        guard let published = table[slot].exchange.published, published.msgID == msgID else {
             return pubackForQoS0(topicID: topicID, msgID: msgID, code, slot)
         }
-        switch code {
-        case .accepted:
+        if code == .accepted {
             // At QoS 2 it is the wrong answer.
-            guard downlink.qos == .atLeastOnce else { return }
-            finish(.acknowledge(Acknowledgement(.puback, msgID)), slot)
+            guard published.qos == .atLeastOnce else { return }
+            return finish(.acknowledge(Acknowledgement(.puback, msgID)), slot)
+        }
+        if case .publishing(let downlink) = table[slot].exchange { refused(downlink, code, slot) }
+    }
+
+    private mutating func refused(_ downlink: Downlink, _ code: SNReturnCode, _ slot: Int) {
+        switch code {
         case .congestion:
             rest(downlink, slot)
         case .invalidTopicID where downlink.reference.type == .normal && !downlink.isSecondChance:
@@ -215,10 +226,13 @@ extension Gateway {
     }
 
     mutating func pubrecReceived(msgID: UInt16, _ slot: Int) {
-        switch table[slot].exchange {
-        case .publishing(let downlink) where downlink.msgID == msgID && downlink.qos == .exactlyOnce:
+        if let published = table[slot].exchange.published, published.msgID == msgID {
+            // At QoS 1 it is the wrong answer.
+            guard published.qos == .exactlyOnce else { return }
             start(.recording(msgID: msgID), slot)
-            ask(slot, .acknowledge(Acknowledgement(.pubrec, msgID)))
+            return ask(slot, .acknowledge(Acknowledgement(.pubrec, msgID)))
+        }
+        switch table[slot].exchange {
         case .releasing(msgID):
             // PUBREL was lost.
             if isListening(slot) { transmit(slot) }

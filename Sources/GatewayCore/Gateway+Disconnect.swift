@@ -77,16 +77,13 @@ extension Gateway {
         if let farewell { ask(slot, .detach(farewell)) }
         dropLinkState(slot)
         table.unbind(slot)
-        let claim = takeChallenge(slot)
-        let clientID = table[slot].clientID
+        releaseClaim(slot)
         if table[slot].sessionExpiryInterval == 0 {
             remove(slot)
         } else {
             enter(state(sessionEnd(slot)), slot)
             arm(slot)
         }
-        guard let claim else { return }
-        clientID.withView { admit($0, claim.request, from: claim.path) }
     }
 
     /// When the session ends if it is left alone from now on.
@@ -107,8 +104,9 @@ extension Gateway {
 
     /// Forgets the device altogether.
     mutating func remove(_ slot: Int) {
+        releaseClaim(slot)
         forgetTopics(slot)
-        wills[slot] = nil
+        store(nil, slot)
         timers.cancel(slot)
         counters[table[slot].state.kind] -= 1
         table.remove(slot)

@@ -10,10 +10,10 @@ extension Gateway {
         case .active:
             break
         case .awake:
-            if rules(of: slot).isStrict { return callBack(slot) }
+            if isStrict(slot) { return callBack(slot) }
         case .asleep:
             // One round trip saved is worth a lot to a battery [D-26].
-            if rules(of: slot).isStrict || publish.qos == .two { return callBack(slot) }
+            if isStrict(slot) || publish.qos == .two { return callBack(slot) }
         case .connecting, .disconnected, .lost:
             if publish.qos == .minusOne { return strangerPublished(publish, from: table[slot].path) }
             counters.unexpected += 1
@@ -35,7 +35,7 @@ extension Gateway {
     }
 
     private mutating func publishWithHandshake(_ publish: SNPublish, _ slot: Int) {
-        if publish.msgID == 0, rules(of: slot).isStrict {  // [D-10]
+        if publish.msgID == 0, isStrict(slot) {  // [D-10]
             return send(.puback(topicID: publish.topicID, msgID: 0, .notSupported), to: slot)
         }
         guard let topic = topic(of: publish, slot) else { return reject(publish, slot) }

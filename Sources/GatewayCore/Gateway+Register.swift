@@ -39,8 +39,10 @@ extension Gateway {
     }
 
     /// Gives the topic an id, which the caller has made the broker keep; nil if the table is full.
-    mutating func addTopic(_ topic: TopicID, _ knowledge: TopicRegistry.Knowledge, _ slot: Int) -> Int? {
-        guard table[slot].topics.entries.count < topicsMax else {
+    mutating func addTopic(
+        _ topic: TopicID, _ knowledge: TopicRegistry.Knowledge, isServers: Bool = false, _ slot: Int
+    ) -> Int? {
+        guard table[slot].topics.entries.count < topicsMax, topicCount < configuration.topicsMax else {
             counters.topicTableFull += 1
             if !table[slot].isTableFullLogged {
                 table[slot].isTableFullLogged = true
@@ -48,13 +50,15 @@ extension Gateway {
             }
             return nil
         }
-        return table[slot].topics.append(topic, knowledge)
+        topicCount += 1
+        return table[slot].topics.append(TopicRegistry.Entry(topic: topic, knowledge: knowledge, isServers: isServers))
     }
 
     /// The session is a new one, or over.
     mutating func forgetTopics(_ slot: Int) {
         for entry in table[slot].topics.entries { ask(slot, .forget(entry.topic)) }
         for alias in table[slot].topics.aliases { ask(slot, .forget(alias.topic)) }
+        topicCount -= table[slot].topics.entries.count
         table[slot].topics = TopicRegistry()
         table[slot].isTableFullLogged = false
     }
@@ -66,7 +70,7 @@ extension Gateway {
         case .active:
             return true
         case .awake:
-            if !rules(of: slot).isStrict { return true }
+            if !isStrict(slot) { return true }
             callBack(slot)
         case .asleep:
             callBack(slot)

@@ -55,7 +55,7 @@ extension Gateway {
         case .refused(let refusal):
             send(.suback(qos: .atMostOnce, topicID: 0, msgID: msgID, SNReturnCode(refusal)), to: slot)
         case .granted(let qos, let topic):
-            guard let topicID = remember(topic, kind, slot) else {
+            guard let topicID = remember(topic, kind, filter, slot) else {
                 table[slot].transactions.append(Transaction(msgID: msgID, kind: .takeBack))
                 ask(slot, .unsubscribe(packetIdentifier: msgID, [filter]))
                 return send(.suback(qos: .atMostOnce, topicID: 0, msgID: msgID, .congestion), to: slot)
@@ -66,7 +66,7 @@ extension Gateway {
 
     /// Notes how the device will know the topic, and returns the id for SUBACK; nil if its table is full.
     private mutating func remember(
-        _ topic: TopicID?, _ kind: Transaction.SubscriptionKind, _ slot: Int
+        _ topic: TopicID?, _ kind: Transaction.SubscriptionKind, _ filter: ByteString, _ slot: Int
     ) -> UInt16? {
         switch kind {
         case .wildcard:
@@ -78,7 +78,8 @@ extension Gateway {
                 table[slot].topics.setKnowledge(.known, at: index)
                 return topicID(at: index)
             }
-            guard let index = addTopic(topic, .known, slot) else { return nil }
+            let isServers = filter.withView { $0.beginsWithDollar }
+            guard let index = addTopic(topic, .known, isServers: isServers, slot) else { return nil }
             ask(slot, .keep(topic))
             return topicID(at: index)
         case .alias(let reference):

@@ -5,33 +5,39 @@ internal import Messaging
 
 /// Time: retransmission, keep-alive and sleep timers, the end of sessions (§6.11, §6.14, §7.2).
 extension Gateway {
-    /// T_retry from now, with jitter.
-    mutating func retryInstant() -> Instant {
-        let interval = configuration.retryInterval
-        let spread = interval.wholeNanoseconds / 100 * UInt64(max(0, min(configuration.retryJitterPercent, 100)))
-        return now.instant + interval + .nanoseconds(Int64(clamping: random.below(spread)))
+    /// What was just sent is sent again if nothing answers it within T_retry, with jitter.
+    mutating func awaitAnswer(_ slot: Int) {
+        let due = later(now.instant, retryNanoseconds + random.below(retrySpread))
+        table[slot].retryAt = due
+        arm(slot, for: due)
     }
 
-    /// How much longer than announced a device may be silent [D-20].
-    func toleranceAfter(seconds: UInt16) -> Duration {
+    /// Nanoseconds later; the end of the clock if that lies behind it.
+    private func later(_ instant: Instant, _ nanoseconds: UInt64) -> Instant {
+        let (sum, overflow) = instant.nanoseconds.addingReportingOverflow(nanoseconds)
+        return Instant(nanoseconds: overflow ? .max : sum)
+    }
+
+    /// How much longer than announced a device may be silent, in nanoseconds [D-20].
+    private func tolerance(seconds: UInt16) -> UInt64 {
         let tolerance = configuration.tolerance
-        let announced = Duration.seconds(Int64(seconds))
-        let percent = announced > tolerance.boundary ? tolerance.longPercent : tolerance.shortPercent
-        return announced * max(0, percent) / 100
+        let isLong = Duration.seconds(Int64(seconds)) > tolerance.boundary
+        let percent = isLong ? tolerance.longPercent : tolerance.shortPercent
+        return UInt64(seconds) * UInt64(max(0, min(percent, 100_000))) * 10_000_000
     }
 
     /// When a device that stays silent is lost.
     private func lossInstant(_ slot: Int, seconds: UInt16) -> Instant {
-        table[slot].heard + .seconds(Int64(seconds)) + toleranceAfter(seconds: seconds)
+        later(table[slot].heard, UInt64(seconds) * 1_000_000_000 + tolerance(seconds: seconds))
     }
 
     /// When a silent active device is asked, or asked again, whether it is there: half-way into the tolerance first
     /// [D-47]; nil after the last time.
     private func pingInstant(_ slot: Int, seconds: UInt16) -> Instant? {
-        let pings = Int(table[slot].pings)
-        guard pings <= configuration.retryCount else { return nil }
-        return table[slot].heard + .seconds(Int64(seconds)) + toleranceAfter(seconds: seconds) / 2
-            + configuration.retryInterval * pings
+        let pings = UInt64(table[slot].pings)
+        guard pings <= UInt64(max(0, configuration.retryCount)) else { return nil }
+        let first = UInt64(seconds) * 1_000_000_000 + tolerance(seconds: seconds) / 2
+        return later(later(table[slot].heard, first), retryNanoseconds * pings)
     }
 
     /// The soonest thing that can be due for the device; nil if there is none.

@@ -21,6 +21,10 @@ package struct Gateway {
     let topicBase: Int
     /// Normal topic ids in each table.
     let topicsMax: Int
+    /// T_retry, an hour at most.
+    let retryNanoseconds: UInt64
+    /// What chance adds to it, up to this.
+    let retrySpread: UInt64
     let scratch = Scratch()
 
     var table: DeviceTable
@@ -31,6 +35,12 @@ package struct Gateway {
     var wills: [Int: Will] = [:]
     /// Claims to client ids whose owners are being asked [D-15].
     var challenges: [Challenge] = []
+    /// Newcomers whose client id has become free during this event.
+    var claims: [Claim] = []
+    /// Topic ids in all tables.
+    var topicCount = 0
+    /// Bytes of all stored wills.
+    var willBytes = 0
     var strangerReplies: RateLimiter
     var anonymousPublishes: RateLimiter
 
@@ -48,6 +58,9 @@ package struct Gateway {
         self.random = random
         strangerReplies = RateLimiter(perSecond: configuration.strangerRepliesPerSecond)
         anonymousPublishes = RateLimiter(perSecond: configuration.anonymousPublishesPerSecond)
+
+        retryNanoseconds = min(configuration.retryInterval, .seconds(3600)).wholeNanoseconds
+        retrySpread = retryNanoseconds / 100 * UInt64(max(0, min(configuration.retryJitterPercent, 100)))
 
         let wanted = max(0, min(configuration.topicsPerDeviceMax, Self.highestTopicID))
         let highest = predefinedTopics.highestID
@@ -69,6 +82,7 @@ package struct Gateway {
         case .answered(let slot, let answer, let message): answered(slot, answer, message)
         case .shutDown: shutDown()
         }
+        admitClaims()
         swap(&self.effects, &effects)
     }
 
@@ -81,6 +95,7 @@ package struct Gateway {
         swap(&self.effects, &effects)
         while let slot = timers.expire(to: now.instant) {
             deadlineReached(slot)
+            admitClaims()
         }
         swap(&self.effects, &effects)
     }
@@ -116,8 +131,9 @@ package enum DeviceState: Equatable, Sendable, CaseIterable {
 // MARK: - Words for effects and transitions
 
 extension Gateway {
-    func rules(of slot: Int) -> Configuration.Listener {
-        configuration.rules(of: table[slot].path.listener)
+    /// Whether the device's listener wants the letter of the specification.
+    func isStrict(_ slot: Int) -> Bool {
+        configuration.rule({ $0.isStrict }, of: table[slot].path.listener)
     }
 
     mutating func send(_ packet: SNPacket, to path: DatagramPath) {
@@ -147,7 +163,11 @@ extension Gateway {
     /// Sees to it that the device is looked at when the next thing is due. A deadline that moved back is left as it
     /// is: the device is then looked at once for nothing, which is cheaper than a change with each packet.
     mutating func arm(_ slot: Int) {
-        guard let due = nextDue(slot) else { return }
+        if let due = nextDue(slot) { arm(slot, for: due) }
+    }
+
+    /// Sees to it that the device is looked at no later than `due`.
+    mutating func arm(_ slot: Int, for due: Instant) {
         if let armed = timers.deadline(of: slot), armed <= due { return }
         timers.schedule(slot, at: due)
     }

@@ -16,7 +16,8 @@ struct PredefinedTopics {
         for topic in topics where topic.id != 0 && topic.id != 0xFFFF && names.count < Int(UInt16.max) {
             let id = Int(topic.id)
             if id >= places.count { places += [UInt16](repeating: 0, count: id + 1 - places.count) }
-            names.append(Name(bytes: topic.name, hasPlaceholder: Self.placeholder(in: topic.name.bytes, from: 0) != nil))
+            names.append(
+                Name(bytes: topic.name, hasPlaceholder: Self.placeholder(in: topic.name.bytes, from: 0) != nil))
             places[id] = UInt16(names.count)
         }
     }

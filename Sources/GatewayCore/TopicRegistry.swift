@@ -17,6 +17,8 @@ struct TopicRegistry {
     struct Entry {
         var topic: TopicID
         var knowledge: Knowledge
+        /// Whether the topic is one of the server's own, which devices may read and not write [MQTT-4.7.2-1].
+        var isServers = false
     }
 
     /// A topic that the device subscribed to by a predefined id or by a short name, and wants to receive so.
@@ -31,10 +33,10 @@ struct TopicRegistry {
     private(set) var entries: [Entry] = []
     private(set) var aliases: [Alias] = []
 
-    /// The topic under the normal id `base` + 1 + index.
+    /// The topic that a device means by the normal id `base` + 1 + index in its PUBLISH.
     @inline(__always)
     func topic(at index: Int) -> TopicID? {
-        index >= 0 && index < entries.count ? entries[index].topic : nil
+        index >= 0 && index < entries.count && !entries[index].isServers ? entries[index].topic : nil
     }
 
     /// The place of `topic` among the normal ids.
@@ -47,9 +49,9 @@ struct TopicRegistry {
         aliases.first { $0.topic == topic }?.reference
     }
 
-    /// Gives `topic` the next id and returns its index.
-    mutating func append(_ topic: TopicID, _ knowledge: Knowledge) -> Int {
-        entries.append(Entry(topic: topic, knowledge: knowledge))
+    /// Gives a topic the next id and returns its index.
+    mutating func append(_ entry: Entry) -> Int {
+        entries.append(entry)
         return entries.count - 1
     }
 

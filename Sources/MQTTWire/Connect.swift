@@ -96,6 +96,12 @@ extension ConnectPacket {
         return packet
     }
 
+    /// The version that a CONNECT names, whatever is wrong with the rest of it; nil if it cannot be read.
+    package static func version(in frame: MQTTFrame) -> ProtocolVersion? {
+        var reader = ByteReader(frame.body)
+        return try? readVersion(&reader)
+    }
+
     /// Protocol name and level: §3.1.2.1 and §3.1.2.2.
     private static func readVersion(_ reader: inout ByteReader) throws(MQTTDecodeError) -> ProtocolVersion {
         let name = try reader.readString()

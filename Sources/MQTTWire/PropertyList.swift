@@ -116,6 +116,7 @@ extension OutputBuffer {
         value.withView { append(property: id, view: $0) }
     }
 
+    /// A User Property: a pair of strings.
     package mutating func appendUserProperty(name: ByteView, value: ByteView) {
         append(PropertyID.userProperty.rawValue)
         appendLengthPrefixed(name)

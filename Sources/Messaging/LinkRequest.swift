@@ -166,6 +166,7 @@ package struct Acknowledgement: Equatable, Sendable {
     package var packetIdentifier: UInt16
     package var outcome: PublishOutcome
 
+    /// Which step, in the words of MQTT.
     @frozen
     package enum Kind: UInt8, Sendable {
         case puback, pubrec, pubrel, pubcomp
@@ -218,6 +219,7 @@ package struct SubscriptionOptions: Hashable, Sendable {
     /// 1 to 268,435,455, or 0 for none (§3.8.2.1.2).
     package var identifier: UInt32
 
+    /// Whether the retained messages come with the subscription (MQTT 5.0 §3.8.3.1).
     @frozen
     package enum RetainHandling: UInt8, Sendable {
         case sendAtSubscribe = 0

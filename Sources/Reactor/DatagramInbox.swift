@@ -16,37 +16,46 @@ package final class DatagramInbox {
     }
 
     let room: OpaquePointer
-    private var entries: [Entry] = []
+    /// How many datagrams the last receive brought.
+    package private(set) var count = 0
+    private let entries: UnsafeMutablePointer<Entry>
 
     /// An empty inbox; stops the program if there is no address space for it.
     package init() {
         guard let room = clinux_inbox_create() else { preconditionFailure("no memory for an inbox") }
         self.room = room
-        entries.reserveCapacity(DatagramInbox.datagramsMax)
+        entries = .allocate(capacity: DatagramInbox.datagramsMax)
     }
 
     deinit {
         clinux_inbox_free(room)
+        entries.deallocate()
     }
 
-    /// How many datagrams the last receive brought.
-    package var count: Int { entries.count }
-
     /// The bytes of a datagram, perhaps none, valid until the next receive.
-    package func bytes(_ index: Int) -> ByteView { entries[index].bytes }
+    package func bytes(_ index: Int) -> ByteView {
+        precondition(index >= 0 && index < count)
+        return entries[index].bytes
+    }
 
     /// Where it came from, which address of ours it asked, and by which interface and listener it came in.
-    package func path(_ index: Int) -> DatagramPath { entries[index].path }
+    package func path(_ index: Int) -> DatagramPath {
+        precondition(index >= 0 && index < count)
+        return entries[index].path
+    }
 
     func removeAll() {
-        entries.removeAll(keepingCapacity: true)
+        count = 0
     }
 
     func append(_ datagram: clinux_datagram, on socket: DatagramSocket) {
-        let local = socket.isWildcard ? PeerAddress(datagram.local) : socket.local
+        let local = socket.isWildcard ? PeerAddress(datagram.local) : socket.local.with(port: 0)
         let path = DatagramPath(
-            remote: PeerAddress(datagram.remote), local: local.with(port: 0), interface: datagram.interface,
+            remote: PeerAddress(datagram.remote), local: local, interface: datagram.interface,
             listener: socket.listener)
-        entries.append(Entry(bytes: ByteView(start: datagram.bytes, count: Int(datagram.count)), path: path))
+        precondition(count < DatagramInbox.datagramsMax)
+        let bytes = ByteView(start: datagram.bytes, count: Int(datagram.count))
+        (entries + count).initialize(to: Entry(bytes: bytes, path: path))
+        count += 1
     }
 }

@@ -5,14 +5,14 @@ package import Messaging
 
 /// What the loop keeps for each UDP socket.
 struct DatagramSocket {
-    var local: PeerAddress
-    var listener: UInt16
+    let local: PeerAddress
+    let listener: UInt16
+    /// Bound to any address: then each datagram says which one it asked, and each answer says where it leaves from.
+    let isWildcard: Bool
     /// The system's drop counter as last reported.
     var overflow: UInt32 = 0
     var isOpen = true
 
-    /// Bound to any address: then each datagram says which one it asked, and each answer says where it leaves from.
-    var isWildcard: Bool { local.isUnspecified }
 }
 
 /// UDP sockets.
@@ -46,7 +46,7 @@ extension EventLoop {
         let local = boundAddress(descriptor) ?? address
         let place = datagramSockets.firstIndex { !$0.isOpen } ?? datagramSockets.count
         let token = try register(descriptor, .datagrams, detail: UInt32(place))
-        let socket = DatagramSocket(local: local, listener: listener)
+        let socket = DatagramSocket(local: local, listener: listener, isWildcard: local.isUnspecified)
         if place == datagramSockets.count { datagramSockets.append(socket) } else { datagramSockets[place] = socket }
         return token
     }
@@ -56,6 +56,7 @@ extension EventLoop {
         inbox.removeAll()
         guard let index = table.find(socket, .datagrams) else { return 0 }
         let place = Int(table[index].detail)
+        let bound = datagramSockets[place]
         for number in 0..<receiveOnce(table[index].descriptor, inbox) {
             let datagram = clinux_received(inbox.room, number)
             if datagram.has_overflow { noteOverflow(place, datagram.overflow) }
@@ -64,7 +65,7 @@ extension EventLoop {
                 counters.datagramsUnanswerable += 1
                 continue
             }
-            inbox.append(datagram, on: datagramSockets[place])
+            inbox.append(datagram, on: bound)
         }
         counters.datagramsReceived += UInt64(inbox.count)
         return inbox.count

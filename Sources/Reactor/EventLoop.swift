@@ -40,6 +40,9 @@ package final class EventLoop {
     /// What happened so far.
     package internal(set) var counters = ReactorCounters()
 
+    /// How many connections are closing in order: `finish` was called, and the peer has not closed yet.
+    package var lingering: Int { lingers.live }
+
     let epoll: Int32
     var table = SlotTable()
     var lingers = LingerQueue()
@@ -65,7 +68,7 @@ package final class EventLoop {
         }
         self.outbox = outbox
         events = .allocate(capacity: EventLoop.eventsPerTurn)
-        now = Clock.now()
+        now = SystemClock.now()
     }
 
     deinit {
@@ -91,7 +94,7 @@ package final class EventLoop {
         let count = epoll_wait(epoll, events, Int32(EventLoop.eventsPerTurn), milliseconds(until: timeout))
         // A signal handler of somebody else's may interrupt; anything else would be our own mistake.
         precondition(count >= 0 || errno == EINTR, "epoll_wait: \(errno)")
-        now = Clock.now()
+        now = SystemClock.now()
         for index in 0..<max(Int(count), 0) { dispatch(events[index], handler) }
         cutLingers()
         if now.instant >= restEnds { resumeListeners() }
@@ -102,7 +105,7 @@ package final class EventLoop {
     private func milliseconds(until timeout: Duration?) -> Int32 {
         var end = min(handlerDeadline ?? Instant(nanoseconds: .max), min(lingers.nextDeadline, restEnds))
         if end.nanoseconds == .max && timeout == nil { return -1 }
-        let present = Clock.monotonic()
+        let present = SystemClock.monotonic()
         if let timeout { end = min(end, present + timeout) }
         guard end > present else { return 0 }
         return Int32(clamping: (end.nanoseconds - present.nanoseconds - 1) / 1_000_000 + 1)
@@ -137,7 +140,7 @@ package final class EventLoop {
     /// before, or the handler let the last offer pass, so that asking epoll further would spin.
     private func offerRoom(_ token: Token) -> Bool {
         let index = Int(token.slot)
-        guard table.isCurrent(token), table[index].kind != .lingering else { return false }
+        guard table.isOpen(token) else { return false }
         table[index].isBlocked = false
         if table[index].isOffered {
             setArmed(index, false)
@@ -150,14 +153,14 @@ package final class EventLoop {
     /// Closes any socket at once and frees its slot. A TCP peer that sent what nobody read gets a reset, which may
     /// cost it our last bytes: after a final packet use `finish`.
     package func close(_ socket: Token) {
-        guard table.isCurrent(socket), table[Int(socket.slot)].kind != .lingering else { return }
+        guard table.isOpen(socket) else { return }
         release(Int(socket.slot))
     }
 
     /// The address that a listener or UDP socket is bound to, with the real port where 0 was asked; nil for a dead
     /// token.
     package func localAddress(of socket: Token) -> PeerAddress? {
-        guard table.isCurrent(socket) else { return nil }
+        guard table.isOpen(socket) else { return nil }
         return boundAddress(table[Int(socket.slot)].descriptor)
     }
 }

@@ -35,7 +35,12 @@ struct SlotTable {
         return index
     }
 
-    /// Whether `token` still names what it named.
+    /// Whether the handler may still use what `token` names.
+    func isOpen(_ token: Token) -> Bool {
+        isCurrent(token) && slots[Int(token.slot)].kind != .lingering
+    }
+
+    /// Whether `token` still names what it named, though that may be closing.
     func isCurrent(_ token: Token) -> Bool {
         let index = Int(token.slot)
         return index < slots.count && slots[index].generation == token.generation && slots[index].kind != .free

@@ -25,7 +25,8 @@ package final class Server: LoopHandler {
     private let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: ReadPace.bytesMax, alignment: 16)
     private let inbox = DatagramInbox()
     private var dirty: [Int] = []
-    private var isStopping = false
+    /// When the end no longer waits for peers to close; nil while the server serves.
+    private var stopsAt: Deadline?
 
     /// The socket of one connection.
     private struct Socket {
@@ -111,13 +112,19 @@ package final class Server: LoopHandler {
 
     /// Ends in order: every client is told, what waits is written, the sockets close.
     package func stop(now: Now) {
-        guard !isStopping else { return }
-        isStopping = true
+        guard stopsAt == nil else { return }
+        stopsAt = now.instant + loop.limits.lingerMax
         report(.stopping)
         for listener in listeners { loop.close(listener) }
         engine.shutDown(now: now)
         flush(now)
         for connection in sockets.indices { drop(connection, now: now) }
+        stopWhenClosed(now)
+    }
+
+    /// The last packets shall reach their peers: a process that ends with unread input resets its connections.
+    private func stopWhenClosed(_ now: Now) {
+        guard let stopsAt, loop.lingering == 0 || stopsAt <= now.instant else { return }
         loop.stop()
     }
 
@@ -247,6 +254,10 @@ package final class Server: LoopHandler {
     package func turnEnded(now: Now) -> Deadline? {
         if let due = engine.nextDeadline, due <= now.instant { engine.advance(to: now) }
         flush(now)
+        if let stopsAt {
+            stopWhenClosed(now)
+            return stopsAt
+        }
         return engine.nextDeadline
     }
 

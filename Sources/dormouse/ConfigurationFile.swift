@@ -17,7 +17,8 @@ struct ConfigurationFile: ParsableArguments {
         if let config { return config }
         for place in Self.usualPlaces where access(place, F_OK) == 0 { return place }
         throw Failure.usage(
-            "no configuration: neither \(Self.usualPlaces.joined(separator: " nor ")) is there; name a file with -c FILE")
+            "no configuration: neither \(Self.usualPlaces.joined(separator: " nor ")) is there; "
+                + "name a file with -c FILE")
     }
 
     /// The configuration, if the file may be used; everything there is to say is written to standard error.

@@ -59,7 +59,9 @@ final class Log {
         guard settings.hasConnectionMessages else { return }
         switch log {
         case .connected(let clientID, let version, let cleanStart, let keepAlive):
-            say(.notice, "\(clientID) connected from \(peer) (\(version.title), clean \(cleanStart), keep-alive \(keepAlive) s)")
+            say(
+                .notice,
+                "\(clientID) connected from \(peer) (\(version.title), clean \(cleanStart), keep-alive \(keepAlive) s)")
         case .refused(let clientID, let code):
             say(.notice, "\(clientID) refused at \(peer): \(code)")
         case .ended(let clientID, let end):

@@ -30,7 +30,10 @@ struct Run: ParsableCommand {
             throw Failure.runtime(error.description)
         }
         log.say(.notice, "data: in memory only; persistence comes with a later version")
-        log.say(.notice, "durability \(configuration.durability.rawValue): sessions, queues and retained messages end with the process")
+        log.say(
+            .notice,
+            "durability \(configuration.durability.rawValue): sessions, queues and retained messages end "
+                + "with the process")
         try writeProcessID(configuration.pidFile)
         server.run()
         if let pidFile = configuration.pidFile { unlink(pidFile) }

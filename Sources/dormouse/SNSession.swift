@@ -77,7 +77,8 @@ struct SNSession {
         case .lost:
             .runtime("no answer from \(place): start the gateway, or name it with -h and -p")
         case .disconnected:
-            .runtime("the gateway at \(place) ended the connection: try again, with another client id (-i) if it stays so")
+            .runtime(
+                "the gateway at \(place) ended the connection: try again, with another client id (-i) if it stays so")
         default: .runtime("unexpected: \(outcome)")
         }
     }
@@ -105,7 +106,8 @@ struct SNSocket {
         var list: UnsafeMutablePointer<addrinfo>?
         let code = getaddrinfo(host, String(port), &hints, &list)
         guard code == 0, let list else {
-            throw Failure.runtime("cannot find '\(host)' (\(String(cString: gai_strerror(code)))): name another with -h")
+            let reason = String(cString: gai_strerror(code))
+            throw Failure.runtime("cannot find '\(host)' (\(reason)): name another with -h")
         }
         defer { freeaddrinfo(list) }
         descriptor = socket(

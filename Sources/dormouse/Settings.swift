@@ -21,6 +21,14 @@ extension EngineSettings {
 }
 
 extension GatewayConfiguration {
+    /// The settings of the first device listener, where they hold for all devices.
+    fileprivate var devices: SNListenerSettings? {
+        for listener in listeners {
+            if case .mqttsn(let settings) = listener.kind { return settings }
+        }
+        return nil
+    }
+
     /// `persistent_client_expiration` in seconds.
     fileprivate var sessionExpirySeconds: UInt32 {
         broker.sessionExpiryMax.map { UInt32(clamping: $0.components.seconds) } ?? .max
@@ -39,6 +47,10 @@ extension BrokerLimits {
         inflightMessagesMax = limits.inflightMessagesMax
         queuedMessagesMax = limits.queuedMessagesMax
         queuedBytesMax = limits.queuedBytesMax
+        if let devices = configuration.devices {
+            deviceQueuedMessagesMax = devices.sleepQueueMessagesMax
+            deviceQueuedBytesMax = devices.sleepQueueBytesMax
+        }
         heldBytesMax = limits.queuedTotalBytesMax
         // Who gives messages, topics or subscriptions more room means their names and places too.
         heldOverheadBytesMax = max(heldOverheadBytesMax, heldBytesMax)
@@ -63,6 +75,7 @@ extension ConnectionLimits {
         payloadBytesMax = limits.payloadBytesMax ?? .max
         connectTimeout = limits.connectTimeout
         clientIDBytesMax = limits.clientIDBytesMax
+        topicBytesMax = limits.topicBytesMax
         outputBytesMax = limits.writeBufferBytesMax
         // 0 in the file lifts the maximum, as in mosquitto.
         let keepAlive = configuration.broker.keepAliveSecondsMax
@@ -101,13 +114,11 @@ extension Gateway.Configuration {
             rules.allowsInlineNames = settings.allowsInlineNames
             return rules
         }
-        for listener in configuration.listeners {
-            guard case .mqttsn(let settings) = listener.kind else { continue }
-            gatewayID = settings.gatewayID
-            retryInterval = settings.retryInterval
-            retryCount = settings.retryCount
-            predefinedTopics = settings.predefinedTopics.map { PredefinedTopic(id: $0.id, name: $0.name) }
-            break
+        if let devices = configuration.devices {
+            gatewayID = devices.gatewayID
+            retryInterval = devices.retryInterval
+            retryCount = devices.retryCount
+            predefinedTopics = devices.predefinedTopics.map { PredefinedTopic(id: $0.id, name: $0.name) }
         }
     }
 }

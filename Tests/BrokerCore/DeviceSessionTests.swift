@@ -117,4 +117,20 @@ import Testing
         world.publish(device, "$SYS/x", "x")
         #expect(world.heard(device) == [.answer(.acknowledge(.init(.puback, 0, .notAuthorized)))])
     }
+
+    @Test("A topic that a device held is forgotten after its link is gone, too")
+    func forgottenLater() {
+        var world = BrokerWorld()
+        let device = world.client("node", isDevice: true)
+        _ = world.heard(device)
+        ByteString("plant/1").withView { world.ask(device, .resolve(token: 7, name: $0)) }
+        guard case .answer(.resolved(_, let topic?, _))? = world.heard(device).first else {
+            Issue.record("not resolved")
+            return
+        }
+        world.ask(device, .detach(Farewell(publishesWill: false)))
+        #expect(world.broker.topics.idleCount == 0)
+        world.ask(device, .forget(topic))
+        #expect(world.broker.topics.idleCount == 1)
+    }
 }

@@ -6,15 +6,18 @@ import Messaging
 import Testing
 
 @Suite struct AddressTests {
-    @Test("Messages from unknown addresses get DISCONNECT [D-14] [D-16] (attack case 104)", arguments: samples(
-        SNPacket.publish(SNPublish(.one, 1, msgID: 1)), .publish(SNPublish(.zero, 1)),
-        .register(topicID: 0, msgID: 1, topicName: view("t")),
-        .subscribe(SNSubscribe(msgID: 1, topic: .name(view("t")))),
-        .unsubscribe(SNSubscribe(msgID: 1, topic: .name(view("t")))), .pingreq(clientID: .empty),
-        .pingreq(clientID: view("nobody")), .pingresp, .disconnect(duration: nil), .puback(topicID: 1, msgID: 1, .accepted),
-        .pubrec(msgID: 1), .pubrel(msgID: 1), .pubcomp(msgID: 1), .willTopic(nil), .willMsg(view("m")),
-        .willTopicUpd(nil), .willMsgUpd(view("m"))
-    ))
+    @Test(
+        "Messages from unknown addresses get DISCONNECT [D-14] [D-16] (attack case 104)",
+        arguments: samples(
+            SNPacket.publish(SNPublish(.one, 1, msgID: 1)), .publish(SNPublish(.zero, 1)),
+            .register(topicID: 0, msgID: 1, topicName: view("t")),
+            .subscribe(SNSubscribe(msgID: 1, topic: .name(view("t")))),
+            .unsubscribe(SNSubscribe(msgID: 1, topic: .name(view("t")))), .pingreq(clientID: .empty),
+            .pingreq(clientID: view("nobody")), .pingresp, .disconnect(duration: nil),
+            .puback(topicID: 1, msgID: 1, .accepted),
+            .pubrec(msgID: 1), .pubrel(msgID: 1), .pubcomp(msgID: 1), .willTopic(nil), .willMsg(view("m")),
+            .willTopicUpd(nil), .willMsgUpd(view("m"))
+        ))
     func unknown(sample: Sample) {
         let packet = sample.packet
         var world = World()
@@ -23,13 +26,16 @@ import Testing
         #expect(world.gateway.deviceCount == 0)
     }
 
-    @Test("What only gateways say is never answered (attack case 103)", arguments: samples(
-        SNPacket.advertise(gwID: 1, duration: 900), .gwInfo(gwID: 1, gwAdd: .empty), .connack(.accepted), .willTopicReq,
-        .willMsgReq, .regack(topicID: 1, msgID: 1, .accepted),
-        .suback(qos: .atMostOnce, topicID: 1, msgID: 1, .accepted), .unsuback(msgID: 1), .willTopicResp(.accepted),
-        .willMsgResp(.accepted), .encapsulated(radius: 0, wirelessNodeID: view("n"), message: view("m")),
-        .publish(SNPublish(.minusOne, .predefined, 1))
-    ))
+    @Test(
+        "What only gateways say is never answered (attack case 103)",
+        arguments: samples(
+            SNPacket.advertise(gwID: 1, duration: 900), .gwInfo(gwID: 1, gwAdd: .empty), .connack(.accepted),
+            .willTopicReq,
+            .willMsgReq, .regack(topicID: 1, msgID: 1, .accepted),
+            .suback(qos: .atMostOnce, topicID: 1, msgID: 1, .accepted), .unsuback(msgID: 1), .willTopicResp(.accepted),
+            .willMsgResp(.accepted), .encapsulated(radius: 0, wirelessNodeID: view("n"), message: view("m")),
+            .publish(SNPublish(.minusOne, .predefined, 1))
+        ))
     func silent(sample: Sample) {
         let packet = sample.packet
         var world = World()
@@ -81,9 +87,10 @@ import Testing
     func moveByPort() {
         var world = World()
         _ = world.connect(clean: false)
-        #expect(world.receive(.connect(SNConnect("dev", clean: false)), from: 2) == [
-            "0? detach", "0? attach dev keep",
-        ])
+        #expect(
+            world.receive(.connect(SNConnect("dev", clean: false)), from: 2) == [
+                "0? detach", "0? attach dev keep",
+            ])
         #expect(world.attach(sessionPresent: true, expiry: .max) == ["2 CONNACK 0", "0? open"])
         #expect(world.receive(.pingreq(clientID: .empty)) == ["1 DISCONNECT"])
         #expect(world.receive(.pingreq(clientID: .empty), from: 2) == ["2 PINGRESP"])
@@ -149,6 +156,34 @@ import Testing
         #expect(world.attach(sessionPresent: true, expiry: .max) == ["2:1 CONNACK 0", "0? open"])
     }
 
+    @Test("A device that is challenged and moves has answered")
+    func ownerMoves() {
+        var world = World()
+        _ = world.connect()
+        _ = world.receive(.connect(SNConnect("dev")), host: 2)
+        #expect(
+            world.receive(.connect(SNConnect("dev")), from: 2) == [
+                "2:1 CONNACK 1", "0? detach", "0? attach dev clean",
+            ])
+    }
+
+    @Test("Two devices that claim each other's ids and addresses end in order")
+    func crossedClaims() {
+        var world = World()
+        _ = world.connect("s", port: 1, host: 1, slot: 0)
+        _ = world.connect("o", port: 1, host: 2, slot: 1)
+        #expect(world.receive(.connect(SNConnect("s")), host: 2) == ["1 PINGREQ"])
+        // A third address claims "o", and "s" then moves there.
+        #expect(world.receive(.connect(SNConnect("o")), from: 9) == ["2:1 PINGREQ"])
+        _ = world.receive(.connect(SNConnect("s")), from: 9)
+        _ = world.attach()
+        _ = world.pass(.seconds(10))
+        // "o" was silent, so the claim to it goes through, and "s" has lost its address to it.
+        #expect(world.gateway.clientID(of: 0) == nil)
+        #expect(world.gateway.clientID(of: 1) == "o")
+        #expect(world.gateway.path(of: 1) == World.path(9))
+    }
+
     @Test("Policy never: another port is questioned too; policy address: nobody is [D-13]")
     func policies() {
         var never = World(listener: { $0.rebind = .never })
@@ -205,7 +240,8 @@ import Testing
         #expect(world.gateway.path(of: 0) == World.path(1))
     }
 
-    @Test("PINGREQ with another id from an active device's address: the address was used again [D-11] (attack case 111)")
+    @Test(
+        "PINGREQ with another id from an active device's address: the address was used again [D-11] (attack case 111)")
     func reusedAddress() {
         var world = World()
         _ = world.connect("sleeper", port: 1, slot: 0)

@@ -67,6 +67,24 @@ import Testing
         #expect(world.gateway.deviceCount == 1)
     }
 
+    @Test("With CleanSession=1 the same CONNECT long after is a restarted device: a clean session, as it says [D-01]")
+    func restarted() {
+        var world = World()
+        _ = world.connect(duration: 0)
+        _ = world.receive(.pingreq(clientID: .empty))
+        _ = world.pass(.seconds(50))
+        #expect(world.receive(.connect(SNConnect("dev", duration: 0))) == ["1 CONNACK 0"])
+        _ = world.receive(.pingreq(clientID: .empty))
+        _ = world.pass(.milliseconds(1))
+        #expect(world.receive(.connect(SNConnect("dev", duration: 0))) == ["0? detach", "0? attach dev clean"])
+        // Without CleanSession everything stays.
+        var keeping = World()
+        _ = keeping.connect(clean: false, duration: 0)
+        _ = keeping.receive(.pingreq(clientID: .empty))
+        _ = keeping.pass(.seconds(500))
+        #expect(keeping.receive(.connect(SNConnect("dev", clean: false, duration: 0))) == ["1 CONNACK 0"])
+    }
+
     @Test("A repeated CONNECT while the broker is being asked waits for its CONNACK [D-01]")
     func repeatedEarly() {
         var world = World()

@@ -68,9 +68,11 @@ import Testing
         #expect(world.deliver(topic: 5, id: 9, duplicate: true) == ["1 PUBLISH q1 dup normal:1 m9 #7"])
     }
 
-    @Test("An unknown topic: REGISTER, wait for REGACK, PUBLISH; the next time at once [D-05]", arguments: [
-        QoS.atMostOnce, .atLeastOnce, .exactlyOnce,
-    ])
+    @Test(
+        "An unknown topic: REGISTER, wait for REGACK, PUBLISH; the next time at once [D-05]",
+        arguments: [
+            QoS.atMostOnce, .atLeastOnce, .exactlyOnce,
+        ])
     func register(qos: QoS) {
         var world = world()
         #expect(world.deliver(topic: 6, id: 9, qos: qos) == ["0? keep 6", "1 REGISTER 2 #7"])
@@ -95,7 +97,8 @@ import Testing
         #expect(world.receive(regack(world, id: 1)) == ["1 PUBLISH q1 normal:1 m1 #7"])
     }
 
-    @Test("A CONNECT repeated by a device that had its CONNACK makes ids doubtful, a lost CONNACK does not [D-01] [D-03]")
+    @Test(
+        "A CONNECT repeated by a device that had its CONNACK makes ids doubtful, a lost CONNACK does not [D-01] [D-03]")
     func registerAfterRestart() {
         var world = World()
         _ = world.connect()
@@ -104,6 +107,35 @@ import Testing
         #expect(world.deliver(topic: 5, qos: .atMostOnce).first == "1 PUBLISH q0 normal:1 m0 #7")
         _ = world.receive(.connect(SNConnect("dev")))
         #expect(world.deliver(topic: 5) == ["1 REGISTER 1 #7"])
+    }
+
+    @Test("A device restarted in the middle of a delivery is told its id before the message comes again [D-01] [D-03]")
+    func restartDuringDelivery() {
+        var world = World()
+        _ = world.connect()
+        _ = world.register("a/b", topic: 5)
+        _ = world.deliver(topic: 5, id: 9)
+        #expect(world.receive(.connect(SNConnect("dev"))) == ["1 CONNACK 0", "1 REGISTER 1 #7"])
+        #expect(world.receive(regack(world, id: 1)) == ["1 PUBLISH q1 dup normal:1 m9 #7"])
+    }
+
+    @Test(
+        "An acknowledgement that crosses a REGISTER or a pause still counts",
+        arguments: [QoS.atLeastOnce, .exactlyOnce])
+    func crossedAcknowledgement(qos: QoS) {
+        for isPause in [false, true] {
+            var world = world()
+            _ = world.deliver(topic: 5, id: 9, qos: qos)
+            if isPause {
+                _ = world.receive(.puback(topicID: 1, msgID: 9, .congestion))
+            } else {
+                _ = world.receive(.puback(topicID: 1, msgID: 9, .invalidTopicID))
+                // The refusal again, by another way: one REGISTER is enough.
+                #expect(world.receive(.puback(topicID: 1, msgID: 9, .invalidTopicID)) == [])
+            }
+            let answer = qos == .atLeastOnce ? SNPacket.puback(topicID: 1, msgID: 9, .accepted) : .pubrec(msgID: 9)
+            #expect(world.receive(answer) == [qos == .atLeastOnce ? "0? puback 9" : "0? pubrec 9"])
+        }
     }
 
     @Test("REGACK with a refusal: the topic is dropped for this session, the next message follows [D-06]")

@@ -24,9 +24,10 @@ import Testing
     @Test("QoS 0 by normal id: one request, no answer [SN-6.6]")
     func qos0() {
         var world = world()
-        #expect(world.receive(.publish(SNPublish(.zero, 1, "21.5", retain: true))) == [
-            "0? publish #5=21.5 q0 retain m0",
-        ])
+        #expect(
+            world.receive(.publish(SNPublish(.zero, 1, "21.5", retain: true))) == [
+                "0? publish #5=21.5 q0 retain m0"
+            ])
     }
 
     @Test("QoS 1: the broker's PUBACK goes out with topic id and MsgId of the PUBLISH [SN-5.4.13]")
@@ -52,12 +53,14 @@ import Testing
     @Test("Predefined ids, with %c for the client id, and short names [SN-6.7]")
     func otherTypes() {
         var world = world()
-        #expect(world.receive(.publish(SNPublish(.zero, .predefined, 10))) == [
-            "0? publish hall/temperature=x q0 m0",
-        ])
-        #expect(world.receive(.publish(SNPublish(.one, .predefined, 11, msgID: 2))) == [
-            "0? publish hall/dev/state/dev=x q1 m2",
-        ])
+        #expect(
+            world.receive(.publish(SNPublish(.zero, .predefined, 10))) == [
+                "0? publish hall/temperature=x q0 m0"
+            ])
+        #expect(
+            world.receive(.publish(SNPublish(.one, .predefined, 11, msgID: 2))) == [
+                "0? publish hall/dev/state/dev=x q1 m2"
+            ])
         #expect(world.acknowledge(.puback, 2) == ["1 PUBACK 11 m2 0"])
         #expect(world.receive(.publish(SNPublish(.zero, .short, short("ab")))) == ["0? publish ab=x q0 m0"])
     }
@@ -149,9 +152,10 @@ import Testing
     @Test("QoS -1 from a connected device has its identity and gets no answer, whatever happens [D-33]")
     func minusOneConnected() {
         var world = world()
-        #expect(world.receive(.publish(SNPublish(.minusOne, .predefined, 11))) == [
-            "0? publish hall/dev/state/dev=x q0 m0",
-        ])
+        #expect(
+            world.receive(.publish(SNPublish(.minusOne, .predefined, 11))) == [
+                "0? publish hall/dev/state/dev=x q0 m0"
+            ])
         #expect(world.acknowledge(.puback, 0, .notAuthorized) == [])
         #expect(world.receive(.publish(SNPublish(.minusOne, .predefined, 99))) == [])
         #expect(world.receive(.publish(SNPublish(.minusOne, .normal, 1))) == [])
@@ -164,12 +168,14 @@ import Testing
         #expect(closed.receive(.publish(SNPublish(.minusOne, .predefined, 10)), from: 9) == [])
         #expect(closed.gateway.counters.anonymousRejected == 1)
         var open = world { $0.allowsAnonymousPublish = true }
-        #expect(open.receive(.publish(SNPublish(.minusOne, .predefined, 10)), from: 9) == [
-            "anonymous hall/temperature=x q0 m0 @0",
-        ])
-        #expect(open.receive(.publish(SNPublish(.minusOne, .short, short("ab"))), from: 9) == [
-            "anonymous ab=x q0 m0 @0",
-        ])
+        #expect(
+            open.receive(.publish(SNPublish(.minusOne, .predefined, 10)), from: 9) == [
+                "anonymous hall/temperature=x q0 m0 @0"
+            ])
+        #expect(
+            open.receive(.publish(SNPublish(.minusOne, .short, short("ab"))), from: 9) == [
+                "anonymous ab=x q0 m0 @0"
+            ])
         // Nobody has no client id for %c; normal ids belong to somebody.
         #expect(open.receive(.publish(SNPublish(.minusOne, .predefined, 11)), from: 9) == [])
         #expect(open.receive(.publish(SNPublish(.minusOne, .normal, 1)), from: 9) == [])
@@ -199,13 +205,25 @@ import Testing
             $0.allowsAnonymousPublish = true
             $0.allowsInlineNames = true
         }
-        #expect(world.receive(.publish(SNPublish(.minusOne, .normal, 3, "a/b21")), from: 9) == [
-            "anonymous a/b=21 q0 m0 @0",
-        ])
+        #expect(
+            world.receive(.publish(SNPublish(.minusOne, .normal, 3, "a/b21")), from: 9) == [
+                "anonymous a/b=21 q0 m0 @0"
+            ])
         #expect(world.receive(.publish(SNPublish(.minusOne, .normal, 5, "a/b21"))) == ["0? publish a/b21= q0 m0"])
         for (count, data) in [(6, "a/b21"), (65535, "a/b21"), (0, "a/b21"), (3, "a/#21")] as [(UInt16, String)] {
             #expect(world.receive(.publish(SNPublish(.minusOne, .normal, count, data)), from: 9) == [])
         }
+    }
+
+    @Test("Ids of the server's own topics can be received, not published to (attack case 54)")
+    func serversTopics() {
+        var world = world()
+        _ = world.receive(.subscribe(SNSubscribe(msgID: 3, topic: .name(view("$SYS/uptime")))))
+        _ = world.answer(.subscribed(packetIdentifier: 3, [.granted(.atLeastOnce, TopicID(index: 8))]))
+        #expect(world.deliver(topic: 8, name: "$SYS/uptime", qos: .atMostOnce).first == "1 PUBLISH q0 normal:2 m0 #7")
+        #expect(world.receive(.publish(SNPublish(.one, 2, msgID: 4))) == ["1 PUBACK 2 m4 2"])
+        _ = world.deliver(topic: 9, name: "$SYS/version", qos: .atMostOnce)
+        #expect(world.receive(.publish(SNPublish(.one, 3, msgID: 4))) == ["1 PUBACK 3 m4 2"])
     }
 
     @Test("Answers that come after the device is gone are not sent")

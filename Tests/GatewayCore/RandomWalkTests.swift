@@ -98,7 +98,7 @@ import Testing
                 }
             default:
                 let port = below(9)
-                let path = World.path(port, host: below(20) == 0 ? 2 : 1)
+                let path = World.path(port, host: below(8) == 0 ? 2 : 1)
                 gateway.handle(.received(packet(port), from: path), now: now, into: &effects)
             }
             settle(effects)
@@ -114,7 +114,8 @@ import Testing
             case 0, 1:
                 return .connect(
                     SNConnect(id, will: below(3) == 0, clean: below(2) == 0, duration: UInt16(below(3) * 30)))
-            case 2: return .willTopic(below(3) == 0 ? nil : SNWillTopic(qos: .atMostOnce, retain: false, topic: view("w")))
+            case 2:
+                return .willTopic(below(3) == 0 ? nil : SNWillTopic(qos: .atMostOnce, retain: false, topic: view("w")))
             case 3: return .willMsg(view("m"))
             case 4: return .register(topicID: 0, msgID: msgID, topicName: view("t\(below(9))"))
             case 5, 6, 7: return .regack(topicID: register.topicID, msgID: register.msgID, code)
@@ -130,7 +131,9 @@ import Testing
             case 18 where below(2) == 0: return .disconnect(duration: below(3) == 0 ? nil : UInt16(below(100)))
             case 19: return .pingreq(clientID: .empty)
             case 18, 20: return .pingreq(clientID: view(id))
-            default: return .willTopicUpd(below(2) == 0 ? nil : SNWillTopic(qos: .atMostOnce, retain: true, topic: view("v")))
+            default:
+                return .willTopicUpd(
+                    below(2) == 0 ? nil : SNWillTopic(qos: .atMostOnce, retain: true, topic: view("v")))
             }
         }
 
@@ -144,7 +147,9 @@ import Testing
         }
     }
 
-    @Test("Nothing is attached twice, completed twice or kept for ever, whatever devices do", arguments: 1...30 as ClosedRange<UInt64>)
+    @Test(
+        "Nothing is attached twice, completed twice or kept for ever, whatever devices do",
+        arguments: 1...30 as ClosedRange<UInt64>)
     func walk(seed: UInt64) {
         var walk = Walk(seed: seed)
         for _ in 0..<4_000 {

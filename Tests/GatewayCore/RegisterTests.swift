@@ -57,6 +57,19 @@ import Testing
         #expect(world.register("t", topic: 7).last == "1 REGACK 7 m1 0")
     }
 
+    @Test("All tables together have a limit; what a session held is free when it ends")
+    func allTables() {
+        var world = World { $0.topicsMax = 3 }
+        _ = world.connect("a", port: 1, slot: 0)
+        _ = world.connect("b", port: 2, slot: 1)
+        _ = world.register("t1", topic: 1)
+        _ = world.register("t2", topic: 2)
+        #expect(world.register("t1", topic: 1, port: 2, slot: 1).last == "2 REGACK 1 m1 0")
+        #expect(world.register("t2", topic: 2, port: 2, slot: 1).last == "2 REGACK 0 m1 1")
+        _ = world.receive(.disconnect(duration: nil), from: 1)
+        #expect(world.register("t2", topic: 2, port: 2, slot: 1).last == "2 REGACK 2 m1 0")
+    }
+
     @Test("Ids begin above the highest predefined one [D-29]")
     func abovePredefined() {
         var world = World { $0.predefinedTopics = [.init(id: 40, name: "p")] }

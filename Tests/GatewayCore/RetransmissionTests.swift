@@ -16,9 +16,11 @@ import Testing
         return world
     }
 
-    @Test("PUBLISH at QoS 1 and 2 is sent again with DUP, N_retry times, then the device is lost [SN-7.2]", arguments: [
-        QoS.atLeastOnce, .exactlyOnce,
-    ])
+    @Test(
+        "PUBLISH at QoS 1 and 2 is sent again with DUP, N_retry times, then the device is lost [SN-7.2]",
+        arguments: [
+            QoS.atLeastOnce, .exactlyOnce,
+        ])
     func publish(qos: QoS) {
         var world = world()
         #expect(world.deliver(topic: 5, id: 9, qos: qos) == ["1 PUBLISH q\(qos.rawValue) normal:1 m9 #7"])

@@ -4,9 +4,11 @@ import Testing
 @testable import GatewayCore
 
 @Suite struct SlotIndexTests {
-    @Test("Agrees with a dictionary through random insertions and removals, with many collisions", arguments: [
-        4, 64, 1 << 20,
-    ] as [UInt64])
+    @Test(
+        "Agrees with a dictionary through random insertions and removals, with many collisions",
+        arguments: [
+            4, 64, 1 << 20,
+        ] as [UInt64])
     func againstDictionary(hashes: UInt64) {
         var random = SeededGenerator(seed: hashes)
         var index = SlotIndex()

@@ -60,7 +60,10 @@ import Testing
 
     /// A world whose slot 0, or nobody, is in the situation.
     private func world(_ situation: Situation) -> World {
-        var world = World { $0.predefinedTopics = [.init(id: 10, name: "p/%c")]; $0.topicsPerDeviceMax = 0xFFFE }
+        var world = World {
+            $0.predefinedTopics = [.init(id: 10, name: "p/%c")]
+            $0.topicsPerDeviceMax = 0xFFFE
+        }
         let connect = SNPacket.connect(SNConnect("dev", will: true, clean: false))
         let topic = SNPacket.willTopic(SNWillTopic(qos: .atMostOnce, retain: false, topic: view("t")))
         switch situation {
@@ -102,7 +105,8 @@ import Testing
         }
     }
 
-    @Test("Every message in every situation, from the device, another port, another host and another listener",
+    @Test(
+        "Every message in every situation, from the device, another port, another host and another listener",
         arguments: Situation.allCases)
     func messages(situation: Situation) {
         for packet in Self.packets.map(\.packet) {
@@ -118,7 +122,8 @@ import Testing
         }
     }
 
-    @Test("Every answer of the broker in every situation, for slots that are used, free and unheard of",
+    @Test(
+        "Every answer of the broker in every situation, for slots that are used, free and unheard of",
         arguments: Situation.allCases)
     func answers(situation: Situation) {
         for answer in Self.answers {

@@ -6,10 +6,12 @@ import Messaging
 import Testing
 
 @Suite struct SupervisionTests {
-    @Test("Silence: PINGREQ half-way into the tolerance, then lost with its will [D-47] [D-20]", arguments: [
-        // Keep-alive, PINGREQ and loss, in milliseconds: +50 % up to 60 s, +10 % above.
-        (10, 12_500, 15_000), (60, 75_000, 90_000), (61, 64_050, 67_100), (600, 630_000, 660_000),
-    ])
+    @Test(
+        "Silence: PINGREQ half-way into the tolerance, then lost with its will [D-47] [D-20]",
+        arguments: [
+            // Keep-alive, PINGREQ and loss, in milliseconds: +50 % up to 60 s, +10 % above.
+            (10, 12_500, 15_000), (60, 75_000, 90_000), (61, 64_050, 67_100), (600, 630_000, 660_000),
+        ])
     func silence(keepAlive: Int, ping: Int, loss: Int) {
         // One PINGREQ only: the repetition has its own test.
         var world = World { $0.retryInterval = .seconds(3600) }
@@ -33,10 +35,12 @@ import Testing
         #expect(world.pass(.seconds(1)) == ["0? detach will"])
     }
 
-    @Test("Any message counts as a sign of life", arguments: samples(
-        SNPacket.pingreq(clientID: .empty), .pingresp, .publish(SNPublish(.zero, 1)), .pubrel(msgID: 1),
-        .puback(topicID: 0, msgID: 0, .accepted), .searchGW(radius: 0)
-    ))
+    @Test(
+        "Any message counts as a sign of life",
+        arguments: samples(
+            SNPacket.pingreq(clientID: .empty), .pingresp, .publish(SNPublish(.zero, 1)), .pubrel(msgID: 1),
+            .puback(topicID: 0, msgID: 0, .accepted), .searchGW(radius: 0)
+        ))
     func alive(sample: Sample) {
         let packet = sample.packet
         var world = World()

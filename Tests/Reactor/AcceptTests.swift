@@ -13,12 +13,15 @@ import Testing
         let listener = try world.loop.listen(on: Recorder.anyPort("127.0.0.1"))
         let address = try #require(world.loop.localAddress(of: listener))
         let clients = try (0..<10).map { _ in try Client(connectedTo: address) }
-        var counts: [Int] = []
-        for _ in 0..<4 {
-            world.loop.turn(world, timeout: .zero)
-            counts.append(world.connections.count)
-        }
-        #expect(counts == [4, 8, 10, 10])
+        var most = 0
+        #expect(
+            world.turn {
+                let before = world.connections.count
+                world.loop.turn(world, timeout: .milliseconds(20))
+                most = max(most, world.connections.count - before)
+                return world.connections.count == 10
+            })
+        #expect(most == 4)
         withExtendedLifetime(clients) {}
     }
 
@@ -78,22 +81,25 @@ import Testing
             let world = try Recorder()
             let listener = try world.loop.listen(on: Recorder.anyPort("127.0.0.1"))
             let address = world.loop.localAddress(of: listener) ?? .unspecified
-            let clients = try (0..<3).map { _ in try Client(connectedTo: address) }
-            // The lowest free descriptor and no more.
+            let clients = try (0..<40).map { _ in try Client(connectedTo: address) }
+            // A few descriptors are left; the test's own machinery may take or free some of them.
             let free = dup(0)
             close(free)
             var limit = rlimit()
             getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-            limit.rlim_cur = rlim_t(free) + 1
+            limit.rlim_cur = rlim_t(free) + 8
             setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
 
-            world.settle()
-            guard world.connections.count == 1, world.events.last == .acceptPaused(EMFILE) else { exit(1) }
-            for round in 1...2 {
-                world.loop.close(world.connections[round - 1])
-                guard world.turn(until: { world.connections.count == round + 1 }) else { exit(2) }
+            guard world.turn(until: { world.events.last == .acceptPaused(EMFILE) }) else { exit(1) }
+            guard world.connections.count < clients.count else { exit(2) }
+            for round in 0..<3 {
+                let before = world.connections.count
+                // Two, because the test library may open a timer of its own in the first.
+                for connection in world.connections[round * 2..<round * 2 + 2] { world.loop.close(connection) }
+                guard world.turn(until: { world.connections.count > before }) else { exit(3) }
             }
-            guard raiseDescriptorLimit() > Int(free) + 1 else { exit(3) }
+            guard raiseDescriptorLimit() > Int(free) + 8 else { exit(4) }
+            guard world.turn(until: { world.connections.count == clients.count }) else { exit(5) }
             withExtendedLifetime(clients) {}
         }
     }

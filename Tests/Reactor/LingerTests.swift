@@ -44,7 +44,7 @@ import Testing
         let (second, _) = try world.connectedPair()
         #expect(second.slot != connection.slot)
         client.finish()
-        for _ in 0..<20 { world.loop.turn(world, timeout: .zero) }
+        for _ in 0..<20 { world.loop.turn(world, timeout: .milliseconds(20)) }
         let listener = try world.loop.listen(on: Recorder.anyPort("127.0.0.1"))
         #expect(listener.slot == connection.slot && listener != connection)
         #expect(!world.events.contains(.readable(connection)))

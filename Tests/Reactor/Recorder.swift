@@ -33,21 +33,23 @@ final class Recorder: LoopHandler {
         loop = try EventLoop(limits: limits)
     }
 
-    /// Turns the loop until `condition` holds; false if it did not after many turns.
+    /// Turns the loop until `condition` holds; false if it did not within ten seconds.
     func turn(until condition: () -> Bool) -> Bool {
-        for _ in 0..<10_000 {
-            if condition() { return true }
+        let end = loop.now.instant + .seconds(10)
+        while !condition() {
+            guard loop.now.instant < end else { return false }
             loop.turn(self, timeout: .milliseconds(200))
         }
-        return condition()
+        return true
     }
 
-    /// Turns as long as something happens at once.
+    /// Turns until nothing has happened for a moment: long enough for the system to deliver what is under way on
+    /// the loopback interface, also on a busy machine.
     func settle() {
         var before: Int
         repeat {
             before = events.count
-            loop.turn(self, timeout: .zero)
+            loop.turn(self, timeout: .milliseconds(20))
         } while events.count > before
     }
 

@@ -1,1 +1,65 @@
+import Foundation
+import SimulationKit
 import Testing
+
+@Suite struct SimulationTests {
+    @Test("QoS 1 at least once, QoS 2 exactly once, in order, in bounds, whatever happens", arguments: 1...200)
+    func promisesHold(seed: UInt64) {
+        let outcome = Simulation.run(seed: seed)
+        #expect(outcome.faults == [], "make sim SEED=\(seed)")
+    }
+
+    @Test("Seeds that once failed do so no more", arguments: failedSeeds)
+    func oldFaultsStayAway(seed: UInt64) {
+        let outcome = Simulation.run(seed: seed)
+        #expect(outcome.faults == [], "make sim SEED=\(seed)")
+    }
+
+    @Test("One seed is one course of events, in every process", arguments: [7, 19, 103] as [UInt64])
+    func isDeterministic(seed: UInt64) throws {
+        let first = try lastLine(of: seed)
+        #expect(first.contains("hash"))
+        #expect(try lastLine(of: seed) == first)
+        #expect(first.contains(String(Simulation.run(seed: seed).hash, radix: 16)))
+    }
+
+    /// What `simulate hash SEED` prints, in a process with a hash seed of its own.
+    private func lastLine(of seed: UInt64) throws -> String {
+        let process = Process()
+        let pipe = Pipe()
+        guard let program = Self.findSimulate() else {
+            Issue.record("the executable simulate is not beside the tests")
+            return ""
+        }
+        process.executableURL = program
+        process.arguments = ["hash", String(seed)]
+        process.standardOutput = pipe
+        try process.run()
+        let output = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return String(decoding: output, as: UTF8.self).split(separator: "\n").last.map(String.init) ?? ""
+    }
+
+    /// The executable, which lies beside the test bundle.
+    private static func findSimulate() -> URL? {
+        let places = CommandLine.arguments.prefix(1).map { URL(fileURLWithPath: $0) } + [Bundle.main.bundleURL]
+        for place in places {
+            var folder = place
+            for _ in 0..<4 {
+                let candidate = folder.appendingPathComponent("simulate")
+                if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
+                folder.deleteLastPathComponent()
+            }
+        }
+        return nil
+    }
+}
+
+/// The numbers in `seeds.txt`.
+private let failedSeeds: [UInt64] = {
+    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("seeds.txt")
+    let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").compactMap { line in
+        line.split(separator: " ").first.flatMap { UInt64($0) }
+    }
+}()

@@ -8,7 +8,7 @@ struct Ledger {
         let topic: ByteString
         let qos: QoS
         let retain: Bool
-        /// Whether it may arrive in copies: at QoS 2 over a network whose copies outlive their handshake.
+        /// Whether the network may double it on its way to the gateway: at QoS 0 each copy is a message.
         let mayMultiply: Bool
         /// Whether the publisher was told that it got through.
         var isCompleted = false
@@ -26,6 +26,11 @@ struct Ledger {
         let name: String
         /// Whether the session lasts to the end.
         let isPersistent: Bool
+        /// Whether its session can outlive its memory: a device that restarts with CleanSession=1 sends the CONNECT
+        /// that it sent before, which the gateway takes for a repetition [D-01].
+        let forgets: Bool
+        /// Whether its network doubles datagrams: then QoS 0 comes in copies.
+        let isMultiplied: Bool
         var subscriptions: [Subscription] = []
         /// How often each publication came, retained copies aside.
         var counts: [Int] = []
@@ -102,17 +107,18 @@ extension Ledger {
         let matching = subscriber.subscriptions.filter { $0.filter.matches(publication.topic) }
         // Whatever the subscription's time: at QoS 2 and 0 there is never a second copy.
         if count > 1, !publication.mayMultiply, let highest = matching.map(\.qos).max() {
-            if publication.qos == .exactlyOnce, highest == .exactlyOnce || highest == .atMostOnce {
-                return "message \(token) at QoS 2 came \(count) times to \(subscriber.name)"
-            }
-            if publication.qos == .atMostOnce {
-                return "message \(token) at QoS 0 came \(count) times to \(subscriber.name)"
+            let qos = min(highest, publication.qos)
+            let isOnce = qos == .exactlyOnce && !subscriber.forgets || qos == .atMostOnce && !subscriber.isMultiplied
+            // What is published at QoS 1 can be published twice.
+            if isOnce, publication.qos != .atLeastOnce {
+                return "message \(token) at QoS \(qos.rawValue) came \(count) times to \(subscriber.name)"
             }
         }
         guard count == 0, isComplete, subscriber.isPersistent, publication.isCompleted,
             let owed, min(owed, publication.qos) != .atMostOnce
         else { return nil }
-        return "message \(token) (\(publication.topic), QoS \(publication.qos.rawValue)) never came to \(subscriber.name)"
+        let message = "message \(token) (\(publication.topic), QoS \(publication.qos.rawValue))"
+        return "\(message) never came to \(subscriber.name)"
     }
 
     /// The quality at which the subscriber is owed the message; nil if its subscriptions came later.

@@ -29,7 +29,9 @@ extension Simulation {
         settings.waitInterval = .seconds(10)
         settings.keepsTopicIDs = features.keepsTopicIDs
         let number = world.addDevice(settings)
-        addAgent(.device(number), "d\(index)", isPersistent: !features.hasCleanSessions || random.chance(60))
+        // CleanSession out of sleep is passed over [D-02]: the handshakes that the device gave up stay open then.
+        let isPersistent = !features.hasCleanSessions || features.sleeps || random.chance(60)
+        addAgent(.device(number), "d\(index)", isPersistent: isPersistent)
     }
 
     private mutating func addAgent(_ body: Agent.Body, _ name: String, isPersistent: Bool) {
@@ -51,7 +53,11 @@ extension Simulation {
             Agent(
                 body: body, isPersistent: isPersistent, publishes: publishes, filters: filters,
                 hasSubscribed: filters.isEmpty))
-        ledger.subscribers.append(Ledger.Subscriber(name: name, isPersistent: isPersistent))
+        let isDevice = if case .device = body { true } else { false }
+        ledger.subscribers.append(
+            Ledger.Subscriber(
+                name: name, isPersistent: isPersistent, forgets: isDevice && !isPersistent,
+                isMultiplied: isDevice && features.duplication > 0))
         ledger.subscribers[agents.count - 1].subscriptions = filters.map {
             Ledger.Subscription(filter: $0.filter, qos: $0.qos, since: nil)
         }
@@ -180,6 +186,13 @@ extension Simulation {
     }
 
     private mutating func activeTurn(_ agent: Int, _ index: Int) {
+        if !isTrouble, !agents[agent].isPersistent, !agents[agent].hasSaidGoodbye {
+            // Only so does the gateway learn that the handshakes of its life before are given up [D-01].
+            agents[agent].hasSaidGoodbye = true
+            return world.perform(.disconnect, device: index)
+        }
+        // Its list was full before.
+        if !agents[agent].hasSubscribed, world.devices[index].device.isIdle { subscribe(device: index, agent) }
         guard isTrouble else { return }
         if features.sleeps, random.chance(10) {
             return world.perform(.sleep(seconds: UInt16(20 + random.below(60))), device: index)
@@ -187,10 +200,12 @@ extension Simulation {
         if features.hasFarewells, random.chance(3) { return world.perform(.disconnect, device: index) }
         guard agents[agent].publishes, random.chance(60) else { return }
         let topic = random.pick(topics)
-        let qos = random.pick(features.qualities)
+        var qos = random.pick(features.qualities)
+        // A copy of PUBLISH that arrives when its handshake is over is a new message to the gateway, as MsgIds may be
+        // used again at once: MQTT-SN 1.2 promises QoS 2 only where copies do not outlive the original.
+        if features.duplication > 0, features.hasLateCopies, qos == .exactlyOnce { qos = .atLeastOnce }
         let retain = features.hasRetained && random.chance(20)
-        // At QoS 0 each copy of a datagram is a message of its own.
-        let mayMultiply = features.duplication > 0 && (qos == .atMostOnce || features.hasLateCopies)
+        let mayMultiply = features.duplication > 0 && qos == .atMostOnce
         let (token, payload) = ledger.publish(
             Ledger.Publication(publisher: agent, topic: topic, qos: qos, retain: retain, mayMultiply: mayMultiply))
         let publication = Device.Publication(
@@ -202,14 +217,7 @@ extension Simulation {
         switch effect {
         case .connected:
             if !agents[agent].isPersistent { forgetSubscriptions(agent) }
-            guard !agents[agent].hasSubscribed else { return }
-            for (place, filter) in agents[agent].filters.enumerated() {
-                // What a lost connection left undone is still in the device's list.
-                guard !isSubscribing(agent, place) else { continue }
-                world.perform(
-                    .subscribe(token: Agent.subscribeTokens + place, filter.topic, filter.qos), device: index)
-            }
-            agents[agent].subscribing = 1
+            if !agents[agent].hasSubscribed { subscribe(device: index, agent) }
         case .subscribed(let token, _):
             noteSubscription(agent, token - Agent.subscribeTokens)
             agents[agent].hasSubscribed = ledger.subscribers[agent].subscriptions.allSatisfy { $0.since != nil }
@@ -226,8 +234,12 @@ extension Simulation {
         }
     }
 
-    private func isSubscribing(_ agent: Int, _ place: Int) -> Bool {
-        agents[agent].isPersistent && agents[agent].subscribing != nil
+    /// Asks for everything that is not subscribed to. What a lost connection left undone is asked twice.
+    private mutating func subscribe(device index: Int, _ agent: Int) {
+        for (place, filter) in agents[agent].filters.enumerated() {
+            guard ledger.subscribers[agent].subscriptions[place].since == nil else { continue }
+            world.perform(.subscribe(token: Agent.subscribeTokens + place, filter.topic, filter.qos), device: index)
+        }
     }
 
     private func name(of topic: Device.Topic) -> ByteString {

@@ -40,6 +40,8 @@ package struct Simulation {
         let filters: [Filter]
         /// Whether everything is subscribed to, or asked for.
         var hasSubscribed = false
+        /// Whether a device with CleanSession=1 has ended its session after the trouble.
+        var hasSaidGoodbye = false
         /// The SUBSCRIBE whose answer is awaited: the packet identifier of a client.
         var subscribing: UInt16?
         /// Tokens of a device's commands above this one are SUBSCRIBE.
@@ -172,6 +174,7 @@ package struct Simulation {
             world.clients[index].client.isOnline && world.clients[index].client.isIdle && agent.hasSubscribed
         case .device(let index):
             world.devices[index].device.state == .active && world.devices[index].device.isIdle && agent.hasSubscribed
+                && (agent.isPersistent || agent.hasSaidGoodbye)
         }
     }
 
@@ -190,8 +193,11 @@ package struct Simulation {
     private mutating func checkMemory() {
         let gauges = world.engine.broker.gauges
         if gauges.heldBytes != 0 { world.faults.append("\(gauges.heldBytes) bytes held for nobody") }
-        if gauges.retainedMessages > 16 { world.faults.append("\(gauges.retainedMessages) retained messages") }
-        if gauges.topics > 64 { world.faults.append("\(gauges.topics) topics kept") }
+        // Topics, wills, and the figures of the broker.
+        if gauges.retainedMessages > (features.hasStatistics ? 48 : 8) {
+            world.faults.append("\(gauges.retainedMessages) retained messages")
+        }
+        if gauges.topics > (features.hasStatistics ? 64 : 16) { world.faults.append("\(gauges.topics) topics kept") }
     }
 
     private mutating func checkLimits() {

@@ -97,6 +97,8 @@ extension World {
 /// The topic ids that a device was told on its present connection, as the gateway can know it.
 struct ToldTopics {
     private var ids: [UInt16] = []
+    /// Whether the device goes on from sleep, in the gateway's eyes: then it keeps what it was told [D-04].
+    var isResuming = false
 
     mutating func forgetAll() { ids = [] }
 
@@ -112,10 +114,13 @@ extension World {
     private mutating func noteUp(_ packet: SNPacket, _ device: Int) {
         switch packet {
         case .connect(let connect):
-            // CONNECT out of sleep goes on with the ids [D-04].
-            if !isSleeping(ByteString(connect.clientID)) { devices[device].told.forgetAll() }
-        case .regack(let topicID, _, .accepted): devices[device].told.insert(topicID)
-        default: break
+            if isSleeping(ByteString(connect.clientID)) { devices[device].told.isResuming = true }
+            if !devices[device].told.isResuming { devices[device].told.forgetAll() }
+        case .willTopic, .willMsg: break
+        case .regack(let topicID, _, .accepted):
+            devices[device].told.isResuming = false
+            devices[device].told.insert(topicID)
+        default: devices[device].told.isResuming = false
         }
     }
 

@@ -2,7 +2,7 @@ package import Clockwork
 internal import Glibc
 
 /// The system's clocks: the only place where time enters the program.
-package enum Clock {
+package enum SystemClock {
     /// Both clocks. Unix seconds come from the coarse clock, a few milliseconds late at most and five times cheaper.
     package static func now() -> Now {
         var time = timespec()

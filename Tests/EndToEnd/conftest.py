@@ -1,0 +1,67 @@
+"""What all tests share: gateways that stop with their test, and whose log stands beside a failure."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from gateway import BINARY, CONFIGURATION, Gateway  # noqa: E402
+from paho_client import PahoClient  # noqa: E402
+
+GATEWAYS = pytest.StashKey[list]()
+
+
+def pytest_sessionstart(session):
+    if not os.access(BINARY, os.X_OK):
+        pytest.exit(f"{BINARY} is not there: `make build` builds it", returncode=2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.failed:
+        for gateway in item.stash.get(GATEWAYS, []):
+            report.sections.append((f"log of {gateway.path}", "\n".join(gateway.log[-200:])))
+    return report
+
+
+@pytest.fixture
+def start_gateway(request, tmp_path):
+    """Starts gateways; each is stopped at the end of the test and must end in good order."""
+    gateways = request.node.stash.setdefault(GATEWAYS, [])
+
+    def start(configuration=CONFIGURATION):
+        folder = tmp_path / f"gateway-{len(gateways)}"
+        folder.mkdir()
+        gateway = Gateway(folder, configuration)
+        gateways.append(gateway)
+        return gateway
+
+    yield start
+    for gateway in gateways:
+        gateway.stop()
+
+
+@pytest.fixture
+def gateway(start_gateway):
+    """A gateway with MQTT on `gateway.tcp` and MQTT-SN on `gateway.udp`."""
+    return start_gateway()
+
+
+@pytest.fixture
+def paho(gateway):
+    """Connects paho-mqtt clients that go with their test."""
+    clients = []
+
+    def connect(client_id="", to=None, **options):
+        client = PahoClient(client_id, **options)
+        clients.append(client)
+        client.connect((to or gateway).tcp)
+        return client
+
+    yield connect
+    for client in clients:
+        client.close()
