@@ -91,9 +91,9 @@ package struct Engine {
         return logs
     }
 
-    /// How many deliveries there were since the engine began, those that met a full link or queue included: how an
-    /// adapter knows what a read has cost.
-    package var deliveriesTried: UInt64 { broker.counters.deliveriesTried }
+    /// How many deliveries there were since the engine began, those that met a full link or queue included, and one
+    /// more for every 512 bytes written: how an adapter knows what a read has cost.
+    package var workDone: UInt64 { broker.counters.deliveriesTried + connections.counters.bytesSent / 512 }
 
     // MARK: UDP
 

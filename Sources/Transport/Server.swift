@@ -152,12 +152,12 @@ package final class Server: LoopHandler {
         let room = UnsafeMutableRawBufferPointer(rebasing: readBuffer[..<sockets[slot].pace.bytes])
         switch loop.read(connection, into: room) {
         case .bytes(let count):
-            let before = engine.deliveriesTried
+            let before = engine.workDone
             engine.bytesReceived(ByteView(start: room.baseAddress, count: count), on: slot, now: now)
-            let deliveries = Int(engine.deliveriesTried - before)
-            sockets[slot].pace.note(bytes: count, deliveries: deliveries)
+            let work = Int(engine.workDone - before)
+            sockets[slot].pace.note(bytes: count, work: work)
             // What so many receivers got is written before more is read, or it would pile up.
-            if deliveries > ReadPace.deliveriesMax { flush(now) }
+            if work > ReadPace.workMax { flush(now) }
         case .wouldBlock: break
         case .ended, .failed: forget(slot, now: now)
         }

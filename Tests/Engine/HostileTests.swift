@@ -13,7 +13,7 @@ import Testing
         [0x32, 0x05, 0x00, 0x01, 0x61, 0x00, 0x01],  // PUBLISH at QoS 1
         [0x62, 0x02, 0x00, 0x01],  // PUBREL
     ] as [[UInt8]])
-    func neverReads(request: [UInt8]) throws {
+    func neverReads(request: [UInt8]) {
         var settings = EngineSettings()
         settings.sysInterval = nil
         settings.connections.outputBytesMax = 1_024
@@ -21,7 +21,10 @@ import Testing
         let now = Now(instant: Instant(nanoseconds: 1), unixSeconds: 1_700_000_000)
         var engine = Engine(settings: settings, seed: 1, now: now)
         defer { engine.tearDown() }
-        let slot = try #require(engine.connectionOpened(listener: 0, now: now))
+        guard let slot = engine.connectionOpened(listener: 0, now: now) else {
+            Issue.record("not opened")
+            return
+        }
         let connect: [UInt8] = [
             0x10, 0x0D, 0x00, 0x04, 0x4D, 0x51, 0x54, 0x54, 0x04, 0x02, 0x00, 0x00, 0x00, 0x01, 0x61,
         ]
