@@ -2,6 +2,9 @@ internal import Clockwork
 internal import Messaging
 internal import DequeModule
 
+/// Deliveries that links cannot carry, in one turn, that are at once followed by the next one.
+let abandonsPerTurn = 1_000
+
 extension Broker {
     /// PUBACK, PUBREC or PUBCOMP from the client, for a delivery of ours (MQTT 5.0 §4.3.2, §4.3.3).
     mutating func acknowledgementReceived(
@@ -62,10 +65,20 @@ extension Broker {
         _ identifier: UInt16, session slot: Int, now: Now, into effects: inout BrokerEffects
     ) {
         counters.droppedUndeliverable += 1
-        guard let index = sessions[slot].inflight.firstIndex(where: { $0.packetIdentifier == identifier }) else {
-            return deliveredReceived(slot, now: now, into: &effects)
+        if let index = sessions[slot].inflight.firstIndex(where: { $0.packetIdentifier == identifier }) {
+            let delivery = sessions[slot].inflight.remove(at: index)
+            if delivery.phase == .publish { release(delivery.message, delivery.identifiers) }
+        } else {
+            discardBusy(slot)
         }
-        complete(slot, index, now: now, into: &effects)
+        // A link that can carry none of very many messages would go through all of them in one turn.
+        if now.instant != abandonInstant {
+            abandonInstant = now.instant
+            abandonsLeft = abandonsPerTurn
+        }
+        guard abandonsLeft > 0 else { return lineUp(slot) }
+        abandonsLeft -= 1
+        drain(slot, now: now, into: &effects)
     }
 
     mutating func discardBusy(_ slot: Int) {
@@ -79,6 +92,7 @@ extension Broker {
     mutating func returnInflight(_ slot: Int) {
         while let delivery = sessions[slot].inflight.popLast() {
             if delivery.phase == .publish { sessions[slot].queuedBytes += messages.size(of: delivery.message) }
+            queuedDeliveries += 1
             sessions[slot].queue.prepend(
                 QueuedDelivery(
                     message: delivery.message, identifiers: delivery.identifiers,

@@ -168,6 +168,7 @@ extension Broker {
         discardOwedRetained(slot)
         guard sessions[slot].isLive else { return }
         let session = sessions[slot]
+        queuedDeliveries -= session.queue.count
         for entry in session.queue where entry.phase == .message {
             counters.discardedWithSession += 1
             release(entry.message, entry.identifiers)
@@ -186,11 +187,20 @@ extension Broker {
     }
 
     /// Ends every link, in the order of the sessions: the server goes [MQTT-4.13.1-1].
-    package mutating func shutDown(now: Now, into effects: inout BrokerEffects) {
-        for slot in sessions.indices {
+    /// - Returns: whether there are more, to be ended by the next call: wills of very many, each for very many, would
+    ///   not fit into memory at once.
+    @discardableResult
+    package mutating func shutDown(now: Now, into effects: inout BrokerEffects) -> Bool {
+        sweep()
+        while nextToShutDown < sessions.count {
+            guard effects.list.count < effectsPerTurn else { return true }
+            let slot = nextToShutDown
+            nextToShutDown += 1
             guard let link = sessions[slot].attachment?.link else { continue }
             effects.answer(link, .close(.serverShuttingDown))
             detach(slot, Farewell(publishesWill: true), now: now, into: &effects)
         }
+        nextToShutDown = 0
+        return false
     }
 }

@@ -33,12 +33,24 @@ extension Broker {
         guard attachment.isOpen, sessions[slot].queue.isEmpty, hasRoom(slot, attachment) else {
             return enqueue(message, copy: &copy, wanted, to: slot)
         }
+        guard copy != nil || hasRoomToHold(message) else {
+            counters.droppedQueueFull += 1
+            return release(wanted.identifiers)
+        }
         let handle = stored(message, copy: &copy)
         messages.hold(handle)
         let entry = QueuedDelivery(
             message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
             retain: wanted.retain, phase: .message)
         start(entry, of: slot, attachment, into: &effects)
+    }
+
+    /// Whether one more message may wait or be in flight, beside the retained ones: by the bytes of all, and by what
+    /// they take beside them, since a message may be all name.
+    func hasRoomToHold(_ message: Passing) -> Bool {
+        let overhead = messages.overhead - retainedOverhead + MessageTable.overhead(of: topics.name(of: message.topic))
+        return messages.bytes - heldRetainedBytes + message.size <= limits.heldBytesMax
+            && overhead <= limits.heldOverheadBytesMax
     }
 
     /// Puts a message at the end of the queue, or drops and counts it when there is no room.
@@ -49,13 +61,14 @@ extension Broker {
         let messagesMax = isDevice ? limits.deviceQueuedMessagesMax : limits.queuedMessagesMax
         let bytesMax = isDevice ? limits.deviceQueuedBytesMax : limits.queuedBytesMax
         guard sessions[slot].queue.count < messagesMax, sessions[slot].queuedBytes + message.size <= bytesMax,
-            copy != nil || messages.bytes - heldRetainedBytes + message.size <= limits.heldBytesMax
+            queuedDeliveries < limits.queuedDeliveriesMax, copy != nil || hasRoomToHold(message)
         else {
             counters.droppedQueueFull += 1
             return release(wanted.identifiers)
         }
         let handle = stored(message, copy: &copy)
         messages.hold(handle)
+        queuedDeliveries += 1
         sessions[slot].queue.append(
             QueuedDelivery(
                 message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
@@ -88,6 +101,11 @@ extension Broker {
                 return reportDrained(slot, into: &effects)
             }
         }
+        lineUp(slot)
+    }
+
+    /// The session goes on in a later turn.
+    mutating func lineUp(_ slot: Int) {
         guard !sessions[slot].isInLine else { return }
         sessions[slot].isInLine = true
         line.append(slot)
@@ -99,7 +117,9 @@ extension Broker {
     }
 
     private mutating func dequeue(_ slot: Int) {
-        guard let entry = sessions[slot].queue.popFirst(), entry.phase == .message else { return }
+        guard let entry = sessions[slot].queue.popFirst() else { return }
+        queuedDeliveries -= 1
+        guard entry.phase == .message else { return }
         sessions[slot].queuedBytes -= messages.size(of: entry.message)
     }
 

@@ -87,7 +87,7 @@ extension Broker {
             counters.publishesRefused += 1
             return acknowledge(publish, with: .receiveMaximumExceeded, link: link, into: &effects)
         }
-        guard messages.bytes + message.size <= limits.heldBytesMax else {
+        guard hasRoomToHold(message) else {
             counters.publishesRefused += 1
             return acknowledge(publish, with: .quotaExceeded, link: link, into: &effects)
         }
@@ -169,7 +169,7 @@ extension Broker {
 
     mutating func store(_ message: Passing) -> MessageHandle {
         topics.keep(message.topic)
-        return messages.store(message)
+        return messages.store(message, topicName: topics.name(of: message.topic))
     }
 
     private mutating func count(received qos: QoS) {

@@ -16,7 +16,8 @@ extension Broker {
         let old = topics[message.topic].retained
         let oldBytes = old.map { messages.size(of: $0.message) } ?? 0
         guard old != nil || gauges_.retainedMessages < limits.retainedMessagesMax,
-            heldRetainedBytes - oldBytes + message.size <= limits.retainedBytesMax
+            heldRetainedBytes - oldBytes + message.size <= limits.retainedBytesMax,
+            old != nil || retainedTopics.nodeCount < limits.retainedLevelsMax
         else {
             counters.retainedRefused += 1
             return false
@@ -28,6 +29,7 @@ extension Broker {
         retainedTopics.insert(name: topics.name(of: message.topic), topic: message.topic)
         gauges_.retainedMessages += 1
         heldRetainedBytes += message.size
+        retainedOverhead += Int(messages[handle].overhead)
         return true
     }
 
@@ -37,6 +39,7 @@ extension Broker {
         retainedTopics.remove(name: topics.name(of: topic))
         gauges_.retainedMessages -= 1
         heldRetainedBytes -= messages.size(of: old.message)
+        retainedOverhead -= Int(messages[old.message].overhead)
         release(old.message, .none)
     }
 

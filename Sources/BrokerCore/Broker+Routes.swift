@@ -24,6 +24,16 @@ extension Broker {
     mutating func route(of topic: TopicID) -> [RouteEntry] {
         if topics[topic].generation == generation { return topics[topic].route }
         let route = Self.merged(matches(topic))
+        // Every topic with every receiver of `#` would be more than fits: what was remembered goes, and comes again
+        // where it is used. Topics that are evicted are counted until then.
+        routeEntries += route.count - topics[topic].route.count
+        if routeEntries > limits.routeEntriesMax {
+            topics.updateAll { record in
+                record.route = []
+                record.generation = 0
+            }
+            routeEntries = route.count
+        }
         topics[topic].route = route
         topics[topic].generation = generation
         return route

@@ -52,6 +52,7 @@ extension Broker {
         let hasRoom =
             sessions[slot].subscriptions.count < limits.subscriptionsPerSessionMax
             && gauges_.subscriptions < limits.subscriptionsMax
+            && wildcards.nodeCount < limits.subscriptionLevelsMax
         return hasRoom ? nil : .quotaExceeded
     }
 

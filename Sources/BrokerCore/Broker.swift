@@ -43,6 +43,16 @@ package struct Broker {
 
     var gauges_ = BrokerGauges()
     var heldRetainedBytes = 0
+    var retainedOverhead = 0
+    /// Places taken in all queues.
+    var queuedDeliveries = 0
+    /// How many deliveries that links cannot carry may still be followed by the next one in this turn.
+    var abandonsLeft = 0
+    var abandonInstant = Instant(nanoseconds: 0)
+    /// Entries of all routes that topics remember, at most; they are all forgotten when there are too many.
+    var routeEntries = 0
+    /// The next session to be told that the server goes.
+    var nextToShutDown = 0
     var random: SeededGenerator
 
     package init(limits: BrokerLimits = BrokerLimits(), seed: UInt64) {
@@ -109,7 +119,8 @@ package struct Broker {
     /// Does what is due: session expiry, will delays, and the next share of long deliveries.
     package mutating func advance(to now: Now, into effects: inout BrokerEffects) {
         sweep()
-        while let timer = timers.expire(to: now.instant) {
+        // Wills of very many sessions, each for very many, are published by turns.
+        while effects.list.count < effectsPerTurn, let timer = timers.expire(to: now.instant) {
             let session = timer >> 1
             if timer & 1 == 0 {
                 end(session, now: now, into: &effects)
@@ -117,6 +128,7 @@ package struct Broker {
                 publishPendingWill(session, now: now, into: &effects)
             }
         }
+        abandonsLeft = abandonsPerTurn
         for _ in 0..<line.count {
             guard let session = line.popFirst() else { break }
             sessions[session].isInLine = false
@@ -180,6 +192,9 @@ package struct Broker {
         dyingMessages.removeAll(keepingCapacity: true)
     }
 }
+
+/// How many effects end the expiries of a turn, and a step of the shutdown.
+let effectsPerTurn = 10_000
 
 /// What the broker knows of a topic, beside its name.
 struct TopicRecord {

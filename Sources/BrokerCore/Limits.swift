@@ -9,6 +9,10 @@ package struct BrokerLimits: Equatable, Sendable {
     package var sessionsMax = 110_000
     package var subscriptionsPerSessionMax = 4_096
     package var subscriptionsMax = 200_000
+    /// Levels of all filters with wildcards, counted so too: they bound the memory of filters and the time of a match.
+    package var subscriptionLevelsMax = 500_000
+    /// Receivers that topics remember, all together: a cache.
+    package var routeEntriesMax = 2_000_000
     /// Messages sent and not yet acknowledged, for each session; a client's own Receive Maximum may be lower.
     package var inflightMessagesMax: UInt16 = 20
     /// A session's queue.
@@ -19,8 +23,14 @@ package struct BrokerLimits: Equatable, Sendable {
     package var deviceQueuedBytesMax = 16 << 10
     /// Properties and payloads of all messages that wait in queues or are in flight.
     package var heldBytesMax = 64 << 20
+    /// Places in all queues together: a message may wait in very many of them.
+    package var queuedDeliveriesMax = 4_000_000
+    /// What those messages may take beside their bytes: names of topics and records.
+    package var heldOverheadBytesMax = 64 << 20
     package var retainedMessagesMax = 100_000
     package var retainedBytesMax = 64 << 20
+    /// Levels of the names of all retained topics, each level below the same ones counted once.
+    package var retainedLevelsMax = 1_000_000
     /// The longest that a session outlives its link, in seconds; `UInt32.max` for ever.
     package var sessionExpiryMax: UInt32 = .max
     /// Whether messages at QoS 0 wait for MQTT clients that are away (mosquitto's `queue_qos0_messages`).

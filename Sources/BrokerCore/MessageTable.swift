@@ -3,7 +3,7 @@ import Messaging
 
 /// The messages that wait or are in flight, each once however many sessions hold it.
 ///
-/// A slot is 40 bytes beside the message's own bytes; holders count themselves in and out.
+/// A slot is 48 bytes beside the message's own bytes; holders count themselves in and out.
 struct MessageTable {
     struct Slot {
         var memory: UnsafeMutableRawPointer?
@@ -12,6 +12,7 @@ struct MessageTable {
         var expiresAt: Int64 = .max
         var propertiesCount: UInt32 = 0
         var payloadCount: UInt32 = 0
+        var overhead: UInt32 = 0
         var topic = TopicID(index: 0)
         var holders: UInt32 = 0
     }
@@ -24,13 +25,19 @@ struct MessageTable {
     private(set) var count = 0
     /// Their properties and payloads, in bytes.
     private(set) var bytes = 0
+    /// What they take beside those, in bytes: their topics' names, counted for each message, and the records.
+    private(set) var overhead = 0
+
+    /// What a message on a topic of this name takes beside its own bytes: a slot, a topic, and the places in queues.
+    static func overhead(of name: ByteView) -> Int { name.count + 192 }
 
     /// Copies a message in, held once by the caller.
-    mutating func store(_ message: Passing) -> MessageHandle {
+    mutating func store(_ message: Passing, topicName: ByteView) -> MessageHandle {
         let size = message.properties.count + message.payload.count
         var slot = Slot(
             serial: message.serial, expiresAt: message.expiresAt, propertiesCount: UInt32(message.properties.count),
-            payloadCount: UInt32(message.payload.count), topic: message.topic, holders: 1)
+            payloadCount: UInt32(message.payload.count), overhead: UInt32(Self.overhead(of: topicName)),
+            topic: message.topic, holders: 1)
         if size > 0 {
             let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 8)
             Self.copy(message.properties, to: memory)
@@ -39,6 +46,7 @@ struct MessageTable {
         }
         count += 1
         bytes += size
+        overhead += Int(slot.overhead)
         if let index = freeSlots.popLast() {
             slots[Int(index)] = slot
             return MessageHandle(index: index)
@@ -84,6 +92,7 @@ struct MessageTable {
         guard slots[index].holders == 0 else { return false }
         count -= 1
         bytes -= Int(slots[index].propertiesCount) + Int(slots[index].payloadCount)
+        overhead -= Int(slots[index].overhead)
         return true
     }
 
@@ -103,6 +112,7 @@ struct MessageTable {
         freeSlots = []
         count = 0
         bytes = 0
+        overhead = 0
     }
 }
 

@@ -96,9 +96,9 @@ package struct Engine {
         return logs
     }
 
-    /// How many deliveries there were since the engine began, those that met a full link or queue included: how an
-    /// adapter knows what a read has cost.
-    package var deliveriesTried: UInt64 { broker.counters.deliveriesTried }
+    /// How many deliveries there were since the engine began, those that met a full link or queue included, and one
+    /// more for every 512 bytes written: how an adapter knows what a read has cost.
+    package var workDone: UInt64 { broker.counters.deliveriesTried + connections.counters.bytesSent / 512 }
 
     // MARK: UDP
 
@@ -139,8 +139,11 @@ package struct Engine {
 
     /// Ends every link: MQTT 5 clients hear 0x8B, devices DISCONNECT. The adapter then flushes and closes.
     package mutating func shutDown(now: Now) {
-        broker.shutDown(now: now, into: &brokerEffects)
-        settle(now)
+        var hasMore = true
+        while hasMore {
+            hasMore = broker.shutDown(now: now, into: &brokerEffects)
+            settle(now)
+        }
         gateway.handle(.shutDown, now: now, into: &gatewayEffects)
         takeGatewayEffects(now)
         settle(now)

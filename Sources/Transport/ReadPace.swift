@@ -7,19 +7,19 @@ struct ReadPace {
     static let bytesMin = 512
     /// The size of the read buffer.
     static let bytesMax = 64 << 10
-    /// Deliveries that one read may cause, about; some milliseconds of work.
-    static let deliveriesMax = 20_000
+    /// What one read may cost, about, in the unit of `Engine.workDone`: some milliseconds.
+    static let workMax = 20_000
 
     /// How much to read next.
     private(set) var bytes = 4 << 10
 
     /// - Parameters:
     ///   - count: bytes of the last read.
-    ///   - deliveries: to how many receivers its packets went, all together.
-    mutating func note(bytes count: Int, deliveries: Int) {
-        if deliveries > Self.deliveriesMax {
-            bytes = max(Self.bytesMin, min(bytes, count * Self.deliveriesMax / deliveries))
-        } else if count == bytes, deliveries < Self.deliveriesMax / 2 {
+    ///   - work: what it has cost: to how many receivers its packets went, all together, and how much they were sent.
+    mutating func note(bytes count: Int, work: Int) {
+        if work > Self.workMax {
+            bytes = max(Self.bytesMin, min(bytes, count * Self.workMax / work))
+        } else if count == bytes, work < Self.workMax / 2 {
             bytes = min(2 * bytes, Self.bytesMax)
         }
     }

@@ -152,13 +152,13 @@ package final class Server: LoopHandler {
         let room = UnsafeMutableRawBufferPointer(rebasing: readBuffer[..<sockets[slot].pace.bytes])
         switch loop.read(connection, into: room) {
         case .bytes(let count):
-            let before = engine.deliveriesTried
+            let before = engine.workDone
             engine.bytesReceived(ByteView(start: room.baseAddress, count: count), on: slot, now: now)
-            let deliveries = Int(engine.deliveriesTried - before)
-            sockets[slot].pace.note(bytes: count, deliveries: deliveries)
+            let work = Int(engine.workDone - before)
+            sockets[slot].pace.note(bytes: count, work: work)
             // What so many receivers got is written before more is read, or it would pile up; and many writers in one
             // turn must not overrun a reader that reads well.
-            if engine.takeMuchOutput() || deliveries > ReadPace.deliveriesMax { writeOutputs(now) }
+            if engine.takeMuchOutput() || work > ReadPace.workMax { writeOutputs(now) }
         case .wouldBlock: break
         case .ended, .failed: forget(slot, now: now)
         }

@@ -7,8 +7,28 @@ enum Console {
     static func error(_ text: String) { write(text, to: STDERR_FILENO) }
 
     static func write(_ text: String, to descriptor: Int32) {
+        write(line(text), to: descriptor)
+    }
+
+    /// As `write`, unless the reader of a pipe or terminal takes nothing now: then false, at once. A log that nobody
+    /// reads must not stop the gateway.
+    static func writeIfReady(_ text: String, to descriptor: Int32) -> Bool {
+        var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        guard poll(&ready, 1, 0) == 1 else { return false }
+        // A pipe that is ready takes this many bytes without waiting (pipe(7), PIPE_BUF).
+        var bytes = line(text)
+        if bytes.count > 4096 { bytes.replaceSubrange(4092..., with: Array("...\n".utf8)) }
+        write(bytes, to: descriptor)
+        return true
+    }
+
+    private static func line(_ text: String) -> [UInt8] {
         var line = Array(text.utf8)
         if line.last != UInt8(ascii: "\n") { line.append(UInt8(ascii: "\n")) }
+        return line
+    }
+
+    private static func write(_ line: [UInt8], to descriptor: Int32) {
         var written = 0
         while written < line.count {
             let count = line.withUnsafeBytes { bytes in

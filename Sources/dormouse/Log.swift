@@ -83,6 +83,7 @@ final class Log {
 private struct LineHandler: LogHandler {
     let descriptor: Int32
     let hasTimestamps: Bool
+    let lost = LostLines()
     var metadata: Logger.Metadata = [:]
     var logLevel: Logger.Level = .trace
 
@@ -98,7 +99,12 @@ private struct LineHandler: LogHandler {
 
     func log(event: LogEvent) {
         let time = hasTimestamps ? "\(Self.timestamp()) " : ""
-        Console.write("\(time)\(event.level): \(event.message)", to: descriptor)
+        if lost.count > 0 {
+            let note = "\(time)warning: \(lost.count) lines of the log are lost: nobody read them in time"
+            guard Console.writeIfReady(note, to: descriptor) else { return lost.count += 1 }
+            lost.count = 0
+        }
+        if !Console.writeIfReady("\(time)\(event.level): \(event.message)", to: descriptor) { lost.count += 1 }
     }
 
     /// Local time, as `2026-11-22T17:05:09`.
@@ -110,4 +116,9 @@ private struct LineHandler: LogHandler {
         let count = strftime(&buffer, buffer.count, "%Y-%m-%dT%H:%M:%S", &parts)
         return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
+}
+
+/// How many lines found no reader since one last did. Only the loop's thread logs.
+private final class LostLines: @unchecked Sendable {
+    var count = 0
 }

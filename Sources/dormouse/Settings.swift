@@ -52,6 +52,11 @@ extension BrokerLimits {
             deviceQueuedBytesMax = devices.sleepQueueBytesMax
         }
         heldBytesMax = limits.queuedTotalBytesMax
+        // Who gives messages, topics or subscriptions more room means their names and places too.
+        heldOverheadBytesMax = max(heldOverheadBytesMax, heldBytesMax)
+        queuedDeliveriesMax = max(queuedDeliveriesMax, heldBytesMax / 16)
+        retainedLevelsMax = max(retainedLevelsMax, 10 * limits.retainedMessagesMax)
+        subscriptionLevelsMax = max(subscriptionLevelsMax, 2 * limits.subscriptionsMax)
         retainedMessagesMax = limits.retainedMessagesMax
         retainedBytesMax = limits.retainedBytesMax
         sessionExpiryMax = configuration.sessionExpirySeconds
