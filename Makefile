@@ -35,7 +35,7 @@ bench: test-packages build ## the gateway against mosquitto in the same run
 	@Benchmarks/run
 
 sim: ## simulate from a seed: make sim SEED=1, or for a time: make sim MINUTES=5
-	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),$(SEED),minutes $(or $(MINUTES),1))
 
 format: ## lay the source out
 	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests Benchmarks

@@ -48,7 +48,10 @@ extension Connections {
         counters.packetsSent += 1
         counters.bytesSent += UInt64(encoded.byteCount)
         markDirty(slot)
-        guard connections[slot].output.count > limits.outputBytesMax, !connections[slot].isBlocked else { return }
+        let waiting = connections[slot].output.count
+        guard waiting > limits.outputBytesMax / 2 else { return }
+        hasMuchOutput = true
+        guard waiting > limits.outputBytesMax, !connections[slot].isBlocked else { return }
         connections[slot].isBlocked = true
         effects.append(.request(.connection(slot), .window(isOpen: false)))
     }

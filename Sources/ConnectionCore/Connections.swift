@@ -14,6 +14,8 @@ package struct Connections {
 
     /// Connections that have output since the list was last taken.
     var dirty: [Int] = []
+    /// Whether deliveries have half filled an output since that was last asked.
+    var hasMuchOutput = false
     /// Connections to be closed once their output is flushed; the adapter then calls `ended`.
     var closing: [Int] = []
 
@@ -116,6 +118,13 @@ package struct Connections {
         swap(&dirty, &list)
         dirty.removeAll(keepingCapacity: true)
         for slot in list { connections[slot].isDirty = false }
+    }
+
+    /// Whether deliveries have half filled an output since the last time: to write now, and not at the turn's end,
+    /// keeps the window of a client open that reads well. A full output gets no deliveries and is not told of again.
+    package mutating func takeMuchOutput() -> Bool {
+        defer { hasMuchOutput = false }
+        return hasMuchOutput
     }
 
     /// The connections to be closed; the list starts anew.

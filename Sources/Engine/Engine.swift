@@ -80,6 +80,11 @@ package struct Engine {
         connections.takeDirty(into: &list)
     }
 
+    /// Whether deliveries have half filled an output since the last time: better written now than at the turn's end.
+    package mutating func takeMuchOutput() -> Bool {
+        connections.takeMuchOutput()
+    }
+
     /// The connections to be closed once their output is written; `connectionEnded` follows for each.
     package mutating func takeClosing() -> [Int] {
         connections.takeClosing()

@@ -156,8 +156,9 @@ package final class Server: LoopHandler {
             engine.bytesReceived(ByteView(start: room.baseAddress, count: count), on: slot, now: now)
             let deliveries = Int(engine.deliveriesTried - before)
             sockets[slot].pace.note(bytes: count, deliveries: deliveries)
-            // What so many receivers got is written before more is read, or it would pile up.
-            if deliveries > ReadPace.deliveriesMax { flush(now) }
+            // What so many receivers got is written before more is read, or it would pile up; and many writers in one
+            // turn must not overrun a reader that reads well.
+            if engine.takeMuchOutput() || deliveries > ReadPace.deliveriesMax { writeOutputs(now) }
         case .wouldBlock: break
         case .ended, .failed: forget(slot, now: now)
         }
@@ -265,13 +266,17 @@ package final class Server: LoopHandler {
     /// few rounds; the rest has its own turn.
     private func flush(_ now: Now) {
         for _ in 0..<4 {
-            engine.takeDirty(into: &dirty)
+            writeOutputs(now)
             if dirty.isEmpty { break }
-            for slot in dirty { write(slot, now: now) }
         }
         sendDatagrams()
         reportLogs()
         for slot in engine.takeClosing() { drop(slot, now: now) }
+    }
+
+    private func writeOutputs(_ now: Now) {
+        engine.takeDirty(into: &dirty)
+        for slot in dirty { write(slot, now: now) }
     }
 
     private func reportLogs() {

@@ -139,6 +139,9 @@ final class ConnectionWorld {
         return words
     }
 
+    /// Whether deliveries half filled an output since the last call.
+    func takesMuchOutput() -> Bool { connections.takeMuchOutput() }
+
     /// Whether the connection is on its way to the end; the adapter was told so once.
     func isClosing(_ slot: Int) -> Bool {
         if case .closing = connections.connections[slot].state { true } else { false }

@@ -145,7 +145,10 @@ import Testing
         let world = ConnectionWorld { $0.outputBytesMax = 100 }
         let slot = try world.client(.v3_1_1)
         let delivery = TestDelivery(payload: "0123456789")
-        for _ in 0..<6 { world.deliver(slot, delivery) }
+        for _ in 0..<3 { world.deliver(slot, delivery) }
+        #expect(!world.takesMuchOutput())
+        for _ in 0..<3 { world.deliver(slot, delivery) }
+        #expect(world.takesMuchOutput())
         #expect(world.pending(slot).count == 90)
         world.deliver(slot, TestDelivery(payload: "01234", serial: 2))
         #expect(world.pending(slot).count == 100)

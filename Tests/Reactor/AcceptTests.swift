@@ -94,7 +94,8 @@ import Testing
             guard world.connections.count < clients.count else { exit(2) }
             for round in 0..<3 {
                 let before = world.connections.count
-                world.loop.close(world.connections[round])
+                // Two, because the test library may open a timer of its own in the first.
+                for connection in world.connections[round * 2..<round * 2 + 2] { world.loop.close(connection) }
                 guard world.turn(until: { world.connections.count > before }) else { exit(3) }
             }
             guard raiseDescriptorLimit() > Int(free) + 8 else { exit(4) }

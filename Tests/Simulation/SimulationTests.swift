@@ -23,7 +23,7 @@ import Testing
         #expect(first.contains(String(Simulation.run(seed: seed).hash, radix: 16)))
     }
 
-    /// What `simulate hash SEED` prints, in a process with a hash seed of its own.
+    /// What `simulate --seed N --quiet` prints, in a process with a hash seed of its own.
     private func lastLine(of seed: UInt64) throws -> String {
         let process = Process()
         let pipe = Pipe()
@@ -32,7 +32,7 @@ import Testing
             return ""
         }
         process.executableURL = program
-        process.arguments = ["hash", String(seed)]
+        process.arguments = ["--seed", String(seed), "--quiet"]
         process.standardOutput = pipe
         try process.run()
         let output = pipe.fileHandleForReading.readDataToEndOfFile()

@@ -73,6 +73,10 @@ struct Ledger {
             let missing = token + 1 - subscribers[subscriber].counts.count
             subscribers[subscriber].counts += [Int](repeating: 0, count: missing)
         }
+        // A copy that the network made.
+        if qos == .atMostOnce, subscribers[subscriber].isMultiplied, subscribers[subscriber].counts[token] > 0 {
+            return nil
+        }
         subscribers[subscriber].counts[token] += 1
         if subscribers[subscriber].counts[token] == 1 { subscribers[subscriber].firsts.append(token) }
         return nil
@@ -108,7 +112,7 @@ extension Ledger {
         // Whatever the subscription's time: at QoS 2 and 0 there is never a second copy.
         if count > 1, !publication.mayMultiply, let highest = matching.map(\.qos).max() {
             let qos = min(highest, publication.qos)
-            let isOnce = qos == .exactlyOnce && !subscriber.forgets || qos == .atMostOnce && !subscriber.isMultiplied
+            let isOnce = qos == .exactlyOnce && !subscriber.forgets || qos == .atMostOnce
             // What is published at QoS 1 can be published twice.
             if isOnce, publication.qos != .atLeastOnce {
                 return "message \(token) at QoS \(qos.rawValue) came \(count) times to \(subscriber.name)"

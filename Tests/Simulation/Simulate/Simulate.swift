@@ -1,50 +1,70 @@
 import Glibc
 import SimulationKit
 
-/// Plays worlds: `simulate SEED` prints one event by event, `simulate hash SEED` only its end,
-/// `simulate minutes N` looks for faults in as many seeds as fit into the time.
+/// Plays worlds. `simulate --seed N` prints one, a line for each event; with `--quiet` only how it ended.
+/// `simulate --minutes N` looks for a fault in as many as fit into the time, from `--seed` on if that is given.
 @main
 struct Simulate {
+    private var seed: UInt64?
+    private var minutes: Double?
+    private var isQuiet = false
+
     static func main() {
-        let arguments = Array(CommandLine.arguments.dropFirst())
-        var isSound = false
-        if arguments.count == 1, let seed = UInt64(arguments[0]) {
-            isSound = report(Simulation.run(seed: seed, isPrinting: true))
-        } else if arguments.count == 2, arguments[0] == "hash", let seed = UInt64(arguments[1]) {
-            isSound = report(Simulation.run(seed: seed))
-        } else if arguments.count == 2, arguments[0] == "minutes", let minutes = Double(arguments[1]) {
-            isSound = search(for: .seconds(minutes * 60))
-        } else {
-            print("usage: simulate SEED | simulate hash SEED | simulate minutes N")
+        guard let command = Simulate(CommandLine.arguments.dropFirst()) else {
+            print("usage: simulate [--seed N [--quiet]] [--minutes N]")
+            exit(2)
         }
-        if !isSound { exit(1) }
+        exit(command.run() ? 0 : 1)
+    }
+
+    private init?(_ arguments: some Sequence<String>) {
+        var iterator = arguments.makeIterator()
+        while let argument = iterator.next() {
+            switch argument {
+            case "--quiet": isQuiet = true
+            case "--seed":
+                guard let value = iterator.next().flatMap({ UInt64($0) }) else { return nil }
+                seed = value
+            case "--minutes":
+                guard let value = iterator.next().flatMap({ Double($0) }) else { return nil }
+                minutes = value
+            default: return nil
+            }
+        }
+    }
+
+    /// True if nothing was found.
+    private func run() -> Bool {
+        if let seed, minutes == nil { return report(Simulation.run(seed: seed, isPrinting: !isQuiet)) }
+        return search(for: .seconds((minutes ?? 1) * 60))
+    }
+
+    private func search(for duration: Duration) -> Bool {
+        let clock = ContinuousClock()
+        let end = clock.now + duration
+        var generator = SystemRandomNumberGenerator()
+        // Short enough to be read out.
+        let first = seed ?? UInt64.random(in: 1...1_000_000_000, using: &generator)
+        var next = first
+        repeat {
+            let outcome = Simulation.run(seed: next)
+            guard outcome.faults.isEmpty else {
+                _ = report(outcome)
+                print("make sim SEED=\(next)")
+                return false
+            }
+            next += 1
+        } while clock.now < end
+        print("\(next - first) seeds from \(first) on, no fault")
+        return true
     }
 
     /// Says how a seed ended; true if well.
-    private static func report(_ outcome: Simulation.Outcome) -> Bool {
+    private func report(_ outcome: Simulation.Outcome) -> Bool {
         for fault in outcome.faults { print("fault: \(fault)") }
         print(
             "seed \(outcome.seed): hash \(String(outcome.hash, radix: 16)), \(outcome.published) published, "
                 + "\(outcome.received) received, \(outcome.steps) steps, \(outcome.faults.count) faults")
         return outcome.faults.isEmpty
-    }
-
-    private static func search(for duration: Duration) -> Bool {
-        let clock = ContinuousClock()
-        let end = clock.now + duration
-        var generator = SystemRandomNumberGenerator()
-        var count = 0
-        while clock.now < end {
-            let seed = generator.next() >> 16
-            let outcome = Simulation.run(seed: seed)
-            count += 1
-            guard outcome.faults.isEmpty else {
-                _ = report(outcome)
-                print("make sim SEED=\(seed)")
-                return false
-            }
-        }
-        print("\(count) seeds, no fault")
-        return true
     }
 }
