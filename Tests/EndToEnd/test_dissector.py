@@ -17,6 +17,7 @@ from mosquitto import VERSIONS, Subscriber, offline_session, publish
 from mqttsn_device import Datagrams, Device
 from wire import Wire, frame, octets
 
+FAULTS = "_ws.malformed or _ws.expert.severity == error"
 CONNECT_TO_DISCONNECT = set(range(1, 15))
 
 
@@ -80,7 +81,7 @@ class Capture:
         return done.stdout.splitlines()
 
     def types(self, field):
-        """All values of a field with a packet's type, of which a segment can have several."""
+        """All values of a field, of which a segment can have several."""
         values = set()
         for line in self.dissect("-T", "fields", "-e", field):
             values |= {int(value, 0) for value in re.split("[,\t ]+", line) if value}
@@ -95,7 +96,8 @@ def talk_mqtt(gateway):
                 publish(gateway, "plant/b", bytes(20_000), qos=qos, version=version)
             publish(gateway, "stream", text="x\n" * 100, qos=2, version=version)
             subscriber.messages(106)
-        with Subscriber(gateway, "plant/a", version=version, options=["--will-topic", "w", "--will-payload", "x"]) as gone:
+        will = ["--will-topic", "w", "--will-payload", "x"]
+        with Subscriber(gateway, "plant/a", version=version, options=will) as gone:
             gone.message()
             gone.kill()
         offline_session(gateway, f"away-{version}", "queue", version=version)
@@ -180,8 +182,7 @@ def test_no_packet_of_ours_is_malformed(gateway, paho, tmp_path):
     gateway.stop()
     assert last.wait_for_disconnect() == 0x8B
 
-    faults = capture.dissect("-Y", "_ws.malformed or _ws.expert.severity == error")
-    assert faults == []
+    assert capture.dissect("-Y", FAULTS) == []
     assert capture.types("mqtt.msgtype") == CONNECT_TO_DISCONNECT
     constants = vars(MqttSnConstants)
     not_spoken = {"TYPE_ADVERTISE", "TYPE_FRWDENCAP"}
@@ -189,8 +190,7 @@ def test_no_packet_of_ours_is_malformed(gateway, paho, tmp_path):
     assert capture.types("mqttsn.msg.type") == spoken
     # Nothing was left out as another protocol's.
     assert capture.dissect("-Y", "udp and not mqttsn and not icmp") == []
-    versions = {int(value) for line in capture.dissect("-T", "fields", "-e", "mqtt.ver") for value in line.split(",") if value}
-    assert versions == {3, 4, 5}
+    assert capture.types("mqtt.ver") == {3, 4, 5}
 
 
 def test_the_dissector_would_notice(gateway, tmp_path):
@@ -202,6 +202,6 @@ def test_the_dissector_would_notice(gateway, tmp_path):
     with Datagrams(gateway.udp) as datagrams:
         datagrams.send(octets("30 0c 20 0001"))
     capture.finish()
-    faults = capture.dissect("-Y", "_ws.malformed or _ws.expert.severity == error", "-T", "fields", "-e", "frame.protocols")
+    faults = capture.dissect("-Y", FAULTS, "-T", "fields", "-e", "frame.protocols")
     assert any("mqtt" in line and "udp" not in line for line in faults), faults
     assert any("mqttsn" in line for line in faults), faults

@@ -74,8 +74,9 @@ def test_properties_between_mosquitto_clients_and_on_retained_messages(gateway):
             ("user-property", "k", "w")]:
         options += ["-D", "publish", name, *value]
     publish(gateway, "kept", "hé", retain=True, version="mqttv5", options=options)
-    with Subscriber(gateway, "kept", version="mqttv5", options=["-D", "subscribe", "subscription-identifier", "77"]) as s:
-        message = s.message()
+    identified = ["-D", "subscribe", "subscription-identifier", "77"]
+    with Subscriber(gateway, "kept", version="mqttv5", options=identified) as subscriber:
+        message = subscriber.message()
     assert message.content_type == "text/plain"
     assert message.correlation_data == "abc"
     assert 495 <= int(message.expiry) <= 500

@@ -168,7 +168,8 @@ def test_clients_that_are_killed(gateway):
 def test_connections_come_and_go_without_a_trace(gateway):
     def crowd(count):
         for number in range(count):
-            with Wire(gateway.tcp, connect=frame(0x10, octets("0004 'MQTT' 04 02 003c 0006") + b"%06d" % number)) as wire:
+            connect = frame(0x10, octets("0004 'MQTT' 04 02 003c 0006") + b"%06d" % number)
+            with Wire(gateway.tcp, connect=connect) as wire:
                 wire.send("82 08 0001 0003 'a/b' 00 30 06 0003 'a/b' 'x' e0 00")
                 wire.rest()
 
@@ -180,7 +181,7 @@ def test_connections_come_and_go_without_a_trace(gateway):
 
 def test_topics_come_and_go_without_a_trace(gateway):
     def names(first, last):
-        return b"".join(frame(0x30, octets("0010 'some/topic'") + b"%06d" % number + b"x") for number in range(first, last))
+        return b"".join(frame(0x30, octets("0010 'some/topic'") + b"%06dx" % number) for number in range(first, last))
 
     with Wire(gateway.tcp, connect=CONNECT_311) as wire:
         wire.send(names(0, 20_000) + octets("c0 00"))
