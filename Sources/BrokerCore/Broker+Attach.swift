@@ -102,6 +102,7 @@ extension Broker {
             link: link, pace: offer.pace, window: window, receiveMaximum: Int(offer.receiveMaximum))
         sessions[session].will = offer.will
         sessions[session].isDevice = link.isDevice
+        sessions[session].sleepQueue = offer.sleepQueue
         sessions[session].expiryInterval = min(offer.sessionExpiryInterval, limits.sessionExpiryMax)
         if sessions[session].userName == nil { sessions[session].userName = offer.userName }
         setSession(session, of: link)

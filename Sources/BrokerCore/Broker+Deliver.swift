@@ -57,10 +57,8 @@ extension Broker {
     private mutating func enqueue(
         _ message: Passing, copy: inout MessageHandle?, _ wanted: WantedDelivery, to slot: Int
     ) {
-        let isDevice = sessions[slot].isDevice
-        let messagesMax = isDevice ? limits.deviceQueuedMessagesMax : limits.queuedMessagesMax
-        let bytesMax = isDevice ? limits.deviceQueuedBytesMax : limits.queuedBytesMax
-        guard sessions[slot].queue.count < messagesMax, sessions[slot].queuedBytes + message.size <= bytesMax,
+        let room = room(of: slot)
+        guard sessions[slot].queue.count < room.messages, sessions[slot].queuedBytes + message.size <= room.bytes,
             queuedDeliveries < limits.queuedDeliveriesMax, copy != nil || hasRoomToHold(message)
         else {
             counters.droppedQueueFull += 1
@@ -74,6 +72,15 @@ extension Broker {
                 message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
                 retain: wanted.retain, phase: .message))
         sessions[slot].queuedBytes += message.size
+    }
+
+    /// How much may wait for a session: less for a link that sleeps or is away, where it asked for that.
+    private func room(of slot: Int) -> QueueLimits {
+        let limits = QueueLimits(messages: limits.queuedMessagesMax, bytes: limits.queuedBytesMax)
+        guard let sleepQueue = sessions[slot].sleepQueue, sessions[slot].attachment?.isOpen != true else {
+            return limits
+        }
+        return sleepQueue
     }
 
     /// Whether the link can take one more delivery that it has to acknowledge or, one at a time, any delivery.

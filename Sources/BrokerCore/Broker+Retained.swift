@@ -15,10 +15,13 @@ extension Broker {
         }
         let old = topics[message.topic].retained
         let oldBytes = old.map { messages.size(of: $0.message) } ?? 0
-        guard old != nil || gauges_.retainedMessages < limits.retainedMessagesMax,
-            heldRetainedBytes - oldBytes + message.size <= limits.retainedBytesMax,
-            old != nil || retainedTopics.nodeCount < limits.retainedLevelsMax
-        else {
+        // The broker's own topics are few, and take no room from the clients'.
+        let isOwn = topics.name(of: message.topic).beginsWithDollar
+        let hasPlace =
+            old != nil
+            || gauges_.retainedMessages - ownRetained < limits.retainedMessagesMax
+                && retainedTopics.nodeCount < limits.retainedLevelsMax
+        guard isOwn || hasPlace && heldRetainedBytes - oldBytes + message.size <= limits.retainedBytesMax else {
             counters.retainedRefused += 1
             return false
         }
@@ -28,6 +31,7 @@ extension Broker {
         topics[message.topic].retained = RetainedMessage(message: handle, qos: qos)
         retainedTopics.insert(name: topics.name(of: message.topic), topic: message.topic)
         gauges_.retainedMessages += 1
+        if isOwn { ownRetained += 1 }
         heldRetainedBytes += message.size
         retainedOverhead += Int(messages[handle].overhead)
         return true
@@ -38,6 +42,7 @@ extension Broker {
         topics[topic].retained = nil
         retainedTopics.remove(name: topics.name(of: topic))
         gauges_.retainedMessages -= 1
+        if topics.name(of: topic).beginsWithDollar { ownRetained -= 1 }
         heldRetainedBytes -= messages.size(of: old.message)
         retainedOverhead -= Int(messages[old.message].overhead)
         release(old.message, .none)

@@ -43,6 +43,8 @@ package struct Broker {
 
     var gauges_ = BrokerGauges()
     var heldRetainedBytes = 0
+    /// Retained messages under `$`, which only the broker itself publishes.
+    var ownRetained = 0
     var retainedOverhead = 0
     /// Places taken in all queues.
     var queuedDeliveries = 0

@@ -18,9 +18,6 @@ package struct BrokerLimits: Equatable, Sendable {
     /// A session's queue.
     package var queuedMessagesMax = 1_000
     package var queuedBytesMax = 1 << 20
-    /// The queue of a device.
-    package var deviceQueuedMessagesMax = 64
-    package var deviceQueuedBytesMax = 16 << 10
     /// Properties and payloads of all messages that wait in queues or are in flight.
     package var heldBytesMax = 64 << 20
     /// Places in all queues together: a message may wait in very many of them.

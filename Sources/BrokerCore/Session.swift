@@ -35,6 +35,8 @@ struct Session {
     var received: [ReceivedMessage] = []
     /// The packet identifier given last.
     var lastPacketIdentifier: UInt16 = 0
+    /// What may wait while the link sleeps or is away; nil for the broker's own limits.
+    var sleepQueue: QueueLimits?
     /// Whether this session's last link was a device's.
     var isDevice = false
     /// Whether the session stands in the line of those with work left for the next turn.
@@ -58,8 +60,10 @@ struct Session {
     /// A packet identifier that is not in flight [MQTT-2.2.1-3]. There is always one: the window is smaller than
     /// the number of identifiers.
     mutating func nextPacketIdentifier() -> UInt16 {
+        // Devices are about that read a MsgId as a signed number.
+        let last: UInt16 = isDevice ? 0x7FFF : .max
         repeat {
-            lastPacketIdentifier = lastPacketIdentifier == .max ? 1 : lastPacketIdentifier + 1
+            lastPacketIdentifier = lastPacketIdentifier >= last ? 1 : lastPacketIdentifier + 1
         } while isUsed(lastPacketIdentifier)
         return lastPacketIdentifier
     }

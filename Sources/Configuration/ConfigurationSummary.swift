@@ -51,6 +51,7 @@ extension ConfiguredLimits {
             ("topic_ids_per_device", topicIDsPerDeviceMax),
             ("max_predefined_topics", predefinedTopicsMax),
             ("max_stranger_replies", strangerRepliesPerSecondMax),
+            ("max_anonymous_publishes", anonymousPublishesPerSecondMax),
         ]
         return values.map { "\($0.0) \($0.1)" }
     }

@@ -47,6 +47,8 @@ package struct ConfiguredLimits: Equatable, Sendable {
     package var predefinedTopicsMax = 2000
     /// Replies a second to addresses that are no device's (`max_stranger_replies`) [D-16].
     package var strangerRepliesPerSecondMax = 10
+    /// PUBLISH at QoS -1 a second taken from strangers, all together; 0 for no limit (`max_anonymous_publishes`).
+    package var anonymousPublishesPerSecondMax = 1_000
 
     package init() {}
 }

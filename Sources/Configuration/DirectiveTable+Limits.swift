@@ -12,7 +12,8 @@ extension DirectiveTable {
             $0.setSessionExpiry($1)
         },
         .flag("queue_qos0_messages") { $0.configuration.broker.queuesQoS0 = $1 },
-        .flag("set_tcp_nodelay") { $0.configuration.broker.isTCPNoDelay = $1 },
+        // Packets always leave at once, whatever it says.
+        .flag("set_tcp_nodelay") { _, _ in },
         .number("sys_interval", 0...65_535, "seconds") {
             $0.configuration.broker.sysInterval = $1 == 0 ? nil : .seconds($1)
         },
@@ -59,6 +60,9 @@ extension DirectiveTable {
         .number("max_predefined_topics", 0...65_534) { $0.configuration.limits.predefinedTopicsMax = $1 },
         .number("max_stranger_replies", 0...1_000_000, "a second") {
             $0.configuration.limits.strangerRepliesPerSecondMax = $1
+        },
+        .number("max_anonymous_publishes", 0...1_000_000, "a second") {
+            $0.configuration.limits.anonymousPublishesPerSecondMax = $1
         },
     ]
 }

@@ -35,8 +35,6 @@ package struct BrokerSettings: Equatable, Sendable {
     package var queuesQoS0 = false
     /// How often `$SYS` is published (`sys_interval`); nil: never.
     package var sysInterval: Duration? = .seconds(10)
-    /// Whether small packets leave without Nagle's delay (`set_tcp_nodelay`).
-    package var isTCPNoDelay = false
 
     package init() {}
 }

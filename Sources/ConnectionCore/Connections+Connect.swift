@@ -32,6 +32,7 @@ extension Connections {
 
     /// Why CONNECT is not for us; nil if it is.
     private func refusal(of packet: ConnectPacket, _ rules: ConnectionLimits.Listener) -> ReasonCode? {
+        if !rules.allowsAnonymous { return .notAuthorized }
         if packet.clientID.count > limits.clientIDBytesMax { return .clientIdentifierNotValid }
         if packet.clientID.isEmpty {
             // 3.1 wants an id, 3.1.1 one with a session that stays [MQTT-3.1.3-8]; 5.0 lets the server choose.

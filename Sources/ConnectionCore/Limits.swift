@@ -36,6 +36,8 @@ package struct ConnectionLimits: Equatable, Sendable {
 
     /// What holds for the clients of one listener.
     package struct Listener: Equatable, Sendable {
+        /// Whether clients may come without having said who they are; as nobody can yet, false refuses every client.
+        package var allowsAnonymous = true
         /// Connections at one time.
         package var connectionsMax = Int.max
         /// The highest QoS that is served, announced as Maximum QoS (MQTT 5.0 §3.2.2.3.4).

@@ -4,21 +4,15 @@ package import Messaging
 extension Gateway {
     /// What the operator decides about devices.
     package struct Configuration: Sendable {
-        /// GwId in GWINFO and ADVERTISE (§5.3.6).
-        package var gatewayID: UInt8 = 1
-        /// What differs between listeners, indexed by `DatagramPath.listener`; one that is not listed has the defaults.
+        /// What differs between listeners, indexed by `DatagramPath.listener`.
         package var listeners: [Listener] = []
-        /// Topic ids that devices know without asking (§6.7).
-        package var predefinedTopics: [PredefinedTopic] = []
+        /// What holds on listeners that are not listed.
+        package var unlisted = Listener()
         /// What a topic name or filter may be.
         package var topicRules = TopicRules()
 
-        /// T_retry: how long to wait for an answer before a packet is sent again (§7.2).
-        package var retryInterval: Duration = .seconds(10)
         /// Up to this share of `retryInterval` is added by chance, so that devices do not answer in chorus; percent.
         package var retryJitterPercent = 20
-        /// N_retry: how often a packet is sent again before its receiver is given up (§7.2).
-        package var retryCount = 4
         /// T_WAIT: how long deliveries rest after a device answered "congestion" [D-46].
         package var waitInterval: Duration = .seconds(60)
         /// How long the old address of a device has to answer when a newcomer claims its client id [D-15].
@@ -58,6 +52,18 @@ extension Gateway {
 extension Gateway.Configuration {
     /// What holds for the devices of one listener.
     package struct Listener: Sendable {
+        /// Whether devices may come without having said who they are; as none can yet, false refuses every device.
+        package var allowsAnonymous = true
+        /// GwId in GWINFO and ADVERTISE (§5.3.6).
+        package var gatewayID: UInt8 = 1
+        /// Topic ids that devices know without asking (§6.7).
+        package var predefinedTopics: [PredefinedTopic] = []
+        /// T_retry: how long to wait for an answer before a packet is sent again (§7.2).
+        package var retryInterval: Duration = .seconds(10)
+        /// N_retry: how often a packet is sent again before its receiver is given up (§7.2).
+        package var retryCount = 4
+        /// What may wait for a sleeping device.
+        package var sleepQueue = QueueLimits(messages: 64, bytes: 16 << 10)
         /// Where a device may turn up without being questioned [D-13].
         package var rebind: Rebind = .port
         /// The letter of the specification, where `SPEC-DECISIONS.md` names a lenient and a strict way.
@@ -111,7 +117,7 @@ extension Gateway.Configuration {
 
     /// The rules of the listener that a datagram came in by.
     func rules(of listener: UInt16) -> Listener {
-        Int(listener) < listeners.count ? listeners[Int(listener)] : Listener()
+        Int(listener) < listeners.count ? listeners[Int(listener)] : unlisted
     }
 
     /// One rule of the listener, without a copy of all: they are looked at with each delivery.

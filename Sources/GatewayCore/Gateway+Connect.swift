@@ -10,6 +10,9 @@ extension Gateway {
         guard !connect.clientID.isEmpty, connect.clientID.count <= configuration.clientIDBytesMax,
             connect.clientID.isMQTTString
         else { return refuse(connect.clientID, path, .notSupported) }  // [D-40]
+        guard configuration.rules(of: path.listener).allowsAnonymous else {
+            return refuse(connect.clientID, path, .notSupported)
+        }
         let request = ConnectRequest(
             will: connect.will, cleanSession: connect.cleanSession, duration: connect.duration)
         admit(sessionName(connect.clientID, path), request, from: path)
@@ -59,7 +62,7 @@ extension Gateway {
         let slot = table.insert(
             Device(
                 path: path, clientID: clientID, state: .disconnected(Away(until: nil)), heard: now.instant,
-                registerID: UInt16(truncatingIfNeeded: random.next())))
+                registerID: UInt16(random.below(0x7FFF))))
         counters.devicesDisconnected += 1
         table.bind(slot, to: path)
         begin(slot, request, from: .new)
@@ -93,7 +96,8 @@ extension Gateway {
     /// for all its retries: it was restarted and wants what it says, a clean session.
     private func isRepetition(of active: Active, _ request: ConnectRequest, _ slot: Int) -> Bool {
         guard active.request == request else { return false }
-        let retries = retryNanoseconds * UInt64(max(0, configuration.retryCount) + 1)
+        let rules = retryRules(slot)
+        let retries = rules.nanoseconds * UInt64(rules.count + 1)
         let isLate = now.instant.nanoseconds - min(active.since.nanoseconds, now.instant.nanoseconds) > retries
         return !(request.cleanSession && table[slot].hasSpoken && isLate)
     }
@@ -160,7 +164,8 @@ extension Gateway {
                     clientID: table[slot].clientID, cleanStart: request.cleanSession,
                     sessionExpiryInterval: request.cleanSession ? 0 : configuration.sessionExpiryInterval,
                     pace: .oneAtATime, will: will,
-                    receiveMaximum: UInt16(clamping: max(1, configuration.uplinksPerDeviceMax)))))
+                    receiveMaximum: UInt16(clamping: max(1, configuration.uplinksPerDeviceMax)),
+                    sleepQueue: configuration.rules(of: table[slot].path.listener).sleepQueue)))
     }
 
     /// The broker has given the session.

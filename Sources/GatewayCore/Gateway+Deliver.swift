@@ -58,10 +58,10 @@ extension Gateway {
 
     // MARK: - Steps
 
-    /// REGISTER with the next MsgId for the delivery's topic.
+    /// REGISTER with the next MsgId for the delivery's topic. The ids stay below 0x8000: devices are about that read
+    /// a MsgId as a signed number, the Python package mqtt-sn-12 among them.
     private mutating func register(_ downlink: Downlink, _ slot: Int) -> Exchange {
-        table[slot].registerID &+= 1
-        if table[slot].registerID == 0 { table[slot].registerID = 1 }
+        table[slot].registerID = table[slot].registerID >= 0x7FFF ? 1 : table[slot].registerID + 1
         return .registering(downlink, msgID: table[slot].registerID)
     }
 

@@ -90,15 +90,16 @@ extension Gateway {
         if publish.topicIDType == .normal {
             return table[slot].topics.topic(at: Int(publish.topicID) - topicBase - 1).map { .id($0) }
         }
-        return name(TopicReference(type: publish.topicIDType, id: publish.topicID), clientID: table[slot].clientID)
+        let reference = TopicReference(type: publish.topicIDType, id: publish.topicID)
+        return name(reference, clientID: table[slot].clientID, listener: table[slot].path.listener)
             .map { .name($0) }
     }
 
     /// The name behind a predefined id or a short name.
-    func name(_ reference: TopicReference, clientID: ByteString?) -> ByteView? {
+    func name(_ reference: TopicReference, clientID: ByteString?, listener: UInt16) -> ByteView? {
         switch reference.type {
         case .predefined:
-            return predefinedTopics.name(reference.id, clientID: clientID, in: scratch)
+            return predefinedTopics[place(of: listener)].name(reference.id, clientID: clientID, in: scratch)
         case .short:
             let name = scratch.keep { $0.append(reference.id) }
             return isTopicName(name) ? name : nil
@@ -115,7 +116,7 @@ extension Gateway {
         switch publish.topicIDType {
         case .predefined, .short:
             let reference = TopicReference(type: publish.topicIDType, id: publish.topicID)
-            return name(reference, clientID: clientID).map { ($0, publish.data) }
+            return name(reference, clientID: clientID, listener: path.listener).map { ($0, publish.data) }
         case .normal:
             let count = Int(publish.topicID)
             guard configuration.rules(of: path.listener).allowsInlineNames, count <= publish.data.count else {

@@ -89,7 +89,7 @@ extension Gateway {
             counters.rateLimited += 1
             return
         }
-        send(.gwInfo(gwID: configuration.gatewayID, gwAdd: .empty), to: path)  // [SN-6.1]
+        send(.gwInfo(gwID: configuration.rules(of: path.listener).gatewayID, gwAdd: .empty), to: path)  // [SN-6.1]
     }
 
     /// What the broker says to the device in `slot`.

@@ -38,7 +38,8 @@ extension Gateway {
         case .short(let id): reference = TopicReference(type: .short, id: id)
         case .reserved: return nil
         }
-        return name(reference, clientID: table[slot].clientID).map { (ByteString($0), .alias(reference)) }
+        let name = name(reference, clientID: table[slot].clientID, listener: table[slot].path.listener)
+        return name.map { (ByteString($0), .alias(reference)) }
     }
 
     private func filterError(_ topic: SNSubscribe.Topic) -> SNReturnCode {

@@ -7,7 +7,8 @@ internal import Messaging
 extension Gateway {
     /// What was just sent is sent again if nothing answers it within T_retry, with jitter.
     mutating func awaitAnswer(_ slot: Int) {
-        let due = later(now.instant, retryNanoseconds + random.below(retrySpread))
+        let rules = retryRules(slot)
+        let due = later(now.instant, rules.nanoseconds + random.below(rules.spread))
         table[slot].retryAt = due
         arm(slot, for: due)
     }
@@ -35,9 +36,10 @@ extension Gateway {
     /// [D-47]; nil after the last time.
     private func pingInstant(_ slot: Int, seconds: UInt16) -> Instant? {
         let pings = UInt64(table[slot].pings)
-        guard pings <= UInt64(max(0, configuration.retryCount)) else { return nil }
+        let rules = retryRules(slot)
+        guard pings <= UInt64(rules.count) else { return nil }
         let first = UInt64(seconds) * 1_000_000_000 + tolerance(seconds: seconds) / 2
-        return later(later(table[slot].heard, first), retryNanoseconds * pings)
+        return later(later(table[slot].heard, first), rules.nanoseconds * pings)
     }
 
     /// The soonest thing that can be due for the device; nil if there is none.
@@ -103,7 +105,7 @@ extension Gateway {
     private mutating func retryReached(_ slot: Int) {
         table[slot].retryAt = nil
         if case .resting = table[slot].exchange, table[slot].state.kind == .active { return transmit(slot) }
-        guard Int(table[slot].retries) < min(max(0, configuration.retryCount), Int(UInt8.max)) else {
+        guard Int(table[slot].retries) < min(retryRules(slot).count, Int(UInt8.max)) else {
             return unanswered(slot)
         }
         table[slot].retries += 1

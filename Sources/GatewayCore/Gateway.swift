@@ -16,15 +16,13 @@ package struct Gateway {
     package internal(set) var counters = Counters()
 
     let configuration: Configuration
-    let predefinedTopics: PredefinedTopics
+    /// What differs between listeners, ready for use: by number, the last one for those that are not listed.
+    let predefinedTopics: [PredefinedTopics]
+    let retries: [RetryRules]
     /// Normal topic ids begin above this [D-29].
     let topicBase: Int
     /// Normal topic ids in each table.
     let topicsMax: Int
-    /// T_retry, an hour at most.
-    let retryNanoseconds: UInt64
-    /// What chance adds to it, up to this.
-    let retrySpread: UInt64
     let scratch = Scratch()
 
     var table: DeviceTable
@@ -52,21 +50,31 @@ package struct Gateway {
     /// A gateway without devices. One seed gives one course of events.
     package init(configuration: Configuration, seed: UInt64) {
         self.configuration = configuration
-        predefinedTopics = PredefinedTopics(configuration.predefinedTopics)
+        let listeners = configuration.listeners + [configuration.unlisted]
+        predefinedTopics = listeners.map { PredefinedTopics($0.predefinedTopics) }
+        retries = listeners.map { RetryRules($0, jitterPercent: configuration.retryJitterPercent) }
         var random = SeededGenerator(seed: seed)
         table = DeviceTable(hasher: KeyHasher(seeds: random.next(), random.next()))
         self.random = random
         strangerReplies = RateLimiter(perSecond: configuration.strangerRepliesPerSecond)
         anonymousPublishes = RateLimiter(perSecond: configuration.anonymousPublishesPerSecond)
 
-        retryNanoseconds = min(configuration.retryInterval, .seconds(3600)).wholeNanoseconds
-        retrySpread = retryNanoseconds / 100 * UInt64(max(0, min(configuration.retryJitterPercent, 100)))
-
         let wanted = max(0, min(configuration.topicsPerDeviceMax, Self.highestTopicID))
-        let highest = predefinedTopics.highestID
+        let highest = predefinedTopics.map(\.highestID).max() ?? 0
         // Where predefined ids leave no room above them, normal ones begin at 1: TopicIdType tells them apart.
         topicBase = highest + wanted <= Self.highestTopicID ? highest : 0
         topicsMax = wanted
+    }
+
+    /// The place of a listener in what is listed for each.
+    @inline(__always)
+    func place(of listener: UInt16) -> Int {
+        min(Int(listener), retries.count - 1)
+    }
+
+    /// How packets to the device are sent again.
+    func retryRules(_ slot: Int) -> RetryRules {
+        retries[place(of: table[slot].path.listener)]
     }
 
     /// 0xFFFF is reserved (§5.3.11).

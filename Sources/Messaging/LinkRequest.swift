@@ -66,6 +66,8 @@ package struct SessionOffer: Equatable, Sendable {
     package var receiveMaximum: UInt16
     /// Who authenticated; nil for nobody in particular.
     package var userName: ByteString?
+    /// What may wait while the link sleeps or is away, if that differs from the broker's own limits.
+    package var sleepQueue: QueueLimits?
     /// What an id begins with that the broker chooses.
     package var assignedClientIDPrefix: ClientID
 
@@ -81,7 +83,7 @@ package struct SessionOffer: Equatable, Sendable {
     package init(
         clientID: ClientID, cleanStart: Bool, sessionExpiryInterval: UInt32, pace: Pace, will: Will? = nil,
         receiveMaximum: UInt16 = 20, userName: ByteString? = nil,
-        assignedClientIDPrefix: ClientID = "auto-"
+        sleepQueue: QueueLimits? = nil, assignedClientIDPrefix: ClientID = "auto-"
     ) {
         self.clientID = clientID
         self.cleanStart = cleanStart
@@ -90,7 +92,20 @@ package struct SessionOffer: Equatable, Sendable {
         self.will = will
         self.receiveMaximum = receiveMaximum
         self.userName = userName
+        self.sleepQueue = sleepQueue
         self.assignedClientIDPrefix = assignedClientIDPrefix
+    }
+}
+
+/// How much may wait for one session.
+package struct QueueLimits: Equatable, Sendable {
+    package var messages: Int
+    /// Bytes, as the broker counts them.
+    package var bytes: Int
+
+    package init(messages: Int, bytes: Int) {
+        self.messages = messages
+        self.bytes = bytes
     }
 }
 

@@ -21,14 +21,6 @@ extension EngineSettings {
 }
 
 extension GatewayConfiguration {
-    /// The settings of the first device listener, where they hold for all devices.
-    fileprivate var devices: SNListenerSettings? {
-        for listener in listeners {
-            if case .mqttsn(let settings) = listener.kind { return settings }
-        }
-        return nil
-    }
-
     /// `persistent_client_expiration` in seconds.
     fileprivate var sessionExpirySeconds: UInt32 {
         broker.sessionExpiryMax.map { UInt32(clamping: $0.components.seconds) } ?? .max
@@ -47,10 +39,6 @@ extension BrokerLimits {
         inflightMessagesMax = limits.inflightMessagesMax
         queuedMessagesMax = limits.queuedMessagesMax
         queuedBytesMax = limits.queuedBytesMax
-        if let devices = configuration.devices {
-            deviceQueuedMessagesMax = devices.sleepQueueMessagesMax
-            deviceQueuedBytesMax = devices.sleepQueueBytesMax
-        }
         heldBytesMax = limits.queuedTotalBytesMax
         // Who gives messages, topics or subscriptions more room means their names and places too.
         heldOverheadBytesMax = max(heldOverheadBytesMax, heldBytesMax)
@@ -86,6 +74,7 @@ extension ConnectionLimits {
         listeners = configuration.listeners.map { listener in
             var rules = Listener()
             guard case .mqtt(let settings) = listener.kind else { return rules }
+            rules.allowsAnonymous = listener.allowsAnonymous
             rules.connectionsMax = settings.connectionsMax ?? .max
             rules.qosMax = QoS(rawValue: settings.qosMax) ?? .exactlyOnce
             rules.topicAliasMax = settings.topicAliasMax
@@ -105,20 +94,22 @@ extension Gateway.Configuration {
         topicsPerDeviceMax = limits.topicIDsPerDeviceMax
         clientIDBytesMax = limits.deviceIDBytesMax
         strangerRepliesPerSecond = limits.strangerRepliesPerSecondMax
+        anonymousPublishesPerSecond = limits.anonymousPublishesPerSecondMax
         sessionExpiryInterval = configuration.sessionExpirySeconds
         listeners = configuration.listeners.map { listener in
             var rules = Listener()
             guard case .mqttsn(let settings) = listener.kind else { return rules }
+            rules.gatewayID = settings.gatewayID
+            rules.predefinedTopics = settings.predefinedTopics.map { PredefinedTopic(id: $0.id, name: $0.name) }
+            rules.retryInterval = settings.retryInterval
+            rules.retryCount = settings.retryCount
+            rules.sleepQueue = QueueLimits(
+                messages: settings.sleepQueueMessagesMax, bytes: settings.sleepQueueBytesMax)
             rules.isStrict = settings.isStrict
+            rules.allowsAnonymous = listener.allowsAnonymous
             rules.allowsAnonymousPublish = settings.allowsAnonymousPublish
             rules.allowsInlineNames = settings.allowsInlineNames
             return rules
-        }
-        if let devices = configuration.devices {
-            gatewayID = devices.gatewayID
-            retryInterval = devices.retryInterval
-            retryCount = devices.retryCount
-            predefinedTopics = devices.predefinedTopics.map { PredefinedTopic(id: $0.id, name: $0.name) }
         }
     }
 }

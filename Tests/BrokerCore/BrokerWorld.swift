@@ -97,7 +97,8 @@ struct BrokerWorld {
             .attach(
                 SessionOffer(
                     clientID: clientID, cleanStart: clean, sessionExpiryInterval: expiry,
-                    pace: isDevice ? .oneAtATime : .window(window), will: will, receiveMaximum: receiveMaximum)))
+                    pace: isDevice ? .oneAtATime : .window(window), will: will, receiveMaximum: receiveMaximum,
+                    sleepQueue: isDevice ? QueueLimits(messages: 64, bytes: 16 << 10) : nil)))
         return link
     }
 

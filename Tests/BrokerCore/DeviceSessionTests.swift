@@ -62,6 +62,17 @@ import Testing
         #expect(world.broker.counters.droppedQueueFull == 1)
     }
 
+    @Test("A device that is there has the queue of any client: a burst of 100 waits for it")
+    func activeQueue() {
+        var world = BrokerWorld()
+        let device = world.client("node", isDevice: true)
+        let writer = world.client("writer")
+        world.subscribe(device, "a")
+        for _ in 0..<100 { world.publish(writer, "a", "x") }
+        #expect(world.broker.gauges.heldMessages == 100)
+        #expect(world.broker.counters.droppedQueueFull == 0)
+    }
+
     @Test("A delivery that the device can never take is dropped and counted, and the next one follows")
     func abandon() {
         var world = BrokerWorld()

@@ -124,4 +124,30 @@ import Testing
         world.publish(writer, "a", "changed", .atLeastOnce, id: 1, retain: true)
         #expect(world.heard(writer).last == .answer(.acknowledge(.init(.puback, 1, .success))))
     }
+
+    @Test("The broker's own topics take no room from the clients'")
+    func ownTopics() {
+        var limits = BrokerLimits()
+        limits.retainedMessagesMax = 1
+        var world = BrokerWorld(limits)
+        for name in ["$SYS/broker/uptime", "$SYS/broker/version"] as [ByteString] {
+            name.withView { name in
+                ByteString("1").withView { payload in
+                    world.broker.publish(
+                        IncomingPublish(topic: .name(name), qos: .atMostOnce, retain: true, payload: payload),
+                        isOwn: true, now: world.now, into: &world.effects)
+                }
+            }
+        }
+        let writer = world.client("writer")
+        _ = world.heard(writer)
+        world.publish(writer, "a", "x", .atLeastOnce, id: 1, retain: true)
+        world.publish(writer, "b", "x", .atLeastOnce, id: 2, retain: true)
+        #expect(
+            world.heard(writer) == [
+                .answer(.acknowledge(.init(.puback, 1, .noMatchingSubscribers))),
+                .answer(.acknowledge(.init(.puback, 2, .quotaExceeded))),
+            ])
+        #expect(world.broker.gauges.retainedMessages == 3)
+    }
 }

@@ -62,7 +62,7 @@ import Testing
         #expect(configuration.broker.keepAliveSecondsMax == 90)
         #expect(!configuration.broker.isRetainAvailable)
         #expect(configuration.broker.sessionExpiryMax == .seconds(14 * 86_400))
-        #expect(configuration.broker.queuesQoS0 && configuration.broker.isTCPNoDelay)
+        #expect(configuration.broker.queuesQoS0)
         #expect(configuration.broker.sysInterval == nil)
         #expect(configuration.limits.payloadBytesMax == 1000)
         #expect(configuration.limits.connectTimeout == .seconds(7))

@@ -255,7 +255,6 @@ def test_strict(configured):
         assert datagrams.ask(octets("08 0c 22 'ab' 0000 'x'")) == octets("07 0d 'ab' 0000 03")  # [D-10]
 
 
-@pytest.mark.xfail(reason="the ids of the first device listener hold on all of them", strict=True)
 def test_predefined_topics_belong_to_their_listener(start_gateway):
     gateway = start_gateway(f"{MQTT}\n{DEVICES}predefined_topic 1 first\n\n{DEVICES}predefined_topic 1 second\n")
     (_, first), (_, second) = gateway.addresses("MQTT-SN over UDP")
@@ -298,3 +297,16 @@ def test_log_dest_stdout(tmp_path):
         process.terminate()
         assert process.communicate()[1] == ""
     assert process.returncode == 0
+
+
+def test_allow_anonymous_false(start_gateway):
+    gateway = start_gateway(f"{MQTT}allow_anonymous false\n\n{DEVICES}allow_anonymous false\n\n{MQTT}")
+    refused, served = (port for _, port in gateway.addresses("MQTT over TCP"))
+    for version, code in (("mqttv311", "not authorised"), ("mqttv5", "Not authorized")):
+        outcome = subprocess.run(
+            ["mosquitto_pub", "-V", version, "-p", str(refused), "-t", "a", "-m", "x", "-u", "somebody", "-P", "x"],
+            capture_output=True, text=True, timeout=20)
+        assert outcome.returncode != 0 and code in outcome.stderr
+    subprocess.run(["mosquitto_pub", "-p", str(served), "-t", "a", "-m", "x"], check=True, timeout=20)
+    with Datagrams(gateway.udp) as device:
+        assert device.ask(octets("0a 04 04 01 003c 6e6f6465")) == octets("03 05 03")

@@ -17,7 +17,7 @@ struct EngineWorld {
     init(_ configure: (inout EngineSettings) -> Void = { _ in }) {
         var settings = EngineSettings()
         settings.sysInterval = nil
-        settings.gateway.predefinedTopics = [.init(id: 1, name: "pre/one")]
+        settings.gateway.unlisted.predefinedTopics = [.init(id: 1, name: "pre/one")]
         configure(&settings)
         world = World(settings: settings, seed: 1)
     }

@@ -58,7 +58,7 @@ import Testing
 
     @Test("SEARCHGW is answered with GWINFO without an address, at the strangers' rate [D-41] (attack case 117)")
     func searchGW() {
-        var world = World { $0.gatewayID = 7 }
+        var world = World { $0.unlisted.gatewayID = 7 }
         #expect(world.receive(.searchGW(radius: 1)) == ["1 GWINFO 7 0"])
         var answered = 0
         for _ in 0..<50 { answered += world.receive(.searchGW(radius: 1)).count }

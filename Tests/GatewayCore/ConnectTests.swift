@@ -125,7 +125,7 @@ import Testing
 
     @Test("Silence in the will handshake: asked again, then the attempt is dropped [D-35]")
     func silence() {
-        var world = World { $0.retryCount = 2 }
+        var world = World { $0.unlisted.retryCount = 2 }
         _ = world.receive(.connect(SNConnect("dev", will: true)))
         #expect(world.pass(.seconds(29)) == ["1 WILLTOPICREQ", "1 WILLTOPICREQ"])
         #expect(world.pass(.seconds(1)) == [])

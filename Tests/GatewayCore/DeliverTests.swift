@@ -185,7 +185,7 @@ import Testing
 
     @Test("A refused predefined id cannot be cured: dropped, logged once [D-07]")
     func predefinedRefused() {
-        var world = world { $0.predefinedTopics = [.init(id: 10, name: "p")] }
+        var world = world { $0.unlisted.predefinedTopics = [.init(id: 10, name: "p")] }
         _ = world.receive(.subscribe(SNSubscribe(qos: .atLeastOnce, msgID: 3, topic: .predefined(10))))
         _ = world.answer(.subscribed(packetIdentifier: 3, [.granted(.atLeastOnce, TopicID(index: 8))]))
         for id in 1...3 as ClosedRange<UInt16> {

@@ -9,11 +9,11 @@ import Testing
     private func world(_ edit: (inout Gateway.Configuration.Listener) -> Void = { _ in }) -> World {
         var world = World { configuration in
             var listener = Gateway.Configuration.Listener()
-            edit(&listener)
-            configuration.listeners = [listener]
-            configuration.predefinedTopics = [
+            listener.predefinedTopics = [
                 .init(id: 10, name: "hall/temperature"), .init(id: 11, name: "hall/%c/state/%c"),
             ]
+            edit(&listener)
+            configuration.listeners = [listener]
             configuration.topicsPerDeviceMax = 0xFFFE
         }
         _ = world.connect()
@@ -67,7 +67,7 @@ import Testing
 
     @Test("A client id with wildcards or slashes gets no topic with %c (attack case 84)", arguments: ["a/b", "#", "+"])
     func placeholder(id: String) {
-        var world = World { $0.predefinedTopics = [.init(id: 11, name: "hall/%c")] }
+        var world = World { $0.unlisted.predefinedTopics = [.init(id: 11, name: "hall/%c")] }
         _ = world.connect(id)
         #expect(world.receive(.publish(SNPublish(.one, .predefined, 11, msgID: 2))) == ["1 PUBACK 11 m2 2"])
     }

@@ -23,11 +23,11 @@ import Testing
             var configuration = Gateway.Configuration()
             configuration.topicsPerDeviceMax = 6
             configuration.devicesMax = 12
-            configuration.retryCount = 2
             configuration.sessionExpiryInterval = 500
             configuration.messagesPerWakeMax = seed % 2 == 0 ? 0 : 3
-            configuration.predefinedTopics = [.init(id: 1, name: "p"), .init(id: 2, name: "q/%c")]
             var listener = Gateway.Configuration.Listener()
+            listener.retryCount = 2
+            listener.predefinedTopics = [.init(id: 1, name: "p"), .init(id: 2, name: "q/%c")]
             listener.isStrict = seed % 5 == 0
             listener.rebind = [.port, .never, .address][Int(seed % 3)]
             configuration.listeners = [listener]

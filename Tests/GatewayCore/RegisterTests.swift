@@ -72,7 +72,7 @@ import Testing
 
     @Test("Ids begin above the highest predefined one [D-29]")
     func abovePredefined() {
-        var world = World { $0.predefinedTopics = [.init(id: 40, name: "p")] }
+        var world = World { $0.unlisted.predefinedTopics = [.init(id: 40, name: "p")] }
         _ = world.connect()
         #expect(world.register("p", topic: 5).last == "1 REGACK 41 m1 0")
     }
@@ -81,7 +81,7 @@ import Testing
     func neverReserved() {
         for highest in [0xFFFE, 0xFFFE - 3, 0xFFFE - 4] as [UInt16] {
             var world = World {
-                $0.predefinedTopics = [.init(id: highest, name: "p")]
+                $0.unlisted.predefinedTopics = [.init(id: highest, name: "p")]
                 $0.topicsPerDeviceMax = 4
             }
             _ = world.connect()

@@ -8,7 +8,7 @@ import Testing
 @Suite struct RetransmissionTests {
     private func world(_ edit: (inout Gateway.Configuration) -> Void = { _ in }) -> World {
         var world = World {
-            $0.retryCount = 2
+            $0.unlisted.retryCount = 2
             edit(&$0)
         }
         _ = world.connect(duration: 0)
@@ -77,7 +77,7 @@ import Testing
 
     @Test("With CleanSession=0 the lost device's session stays, and its ids with it")
     func sessionStays() {
-        var world = World { $0.retryCount = 0 }
+        var world = World { $0.unlisted.retryCount = 0 }
         _ = world.connect(clean: false, duration: 0)
         _ = world.register("a/b", topic: 5)
         _ = world.deliver(topic: 5)
@@ -92,7 +92,7 @@ import Testing
         func waits() -> [UInt64] {
             var world = world {
                 $0.retryJitterPercent = 20
-                $0.retryCount = 50
+                $0.unlisted.retryCount = 50
             }
             _ = world.deliver(topic: 5)
             var result: [UInt64] = []

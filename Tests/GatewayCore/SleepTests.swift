@@ -107,7 +107,7 @@ import Testing
 
     @Test("Silence while awake: retries, then back to sleep with the message kept [D-18] (attack case 121)")
     func silentAwake() {
-        var world = world { $0.retryCount = 2 }
+        var world = world { $0.unlisted.retryCount = 2 }
         _ = world.receive(wakeUp)
         _ = world.deliver(topic: 5)
         let again = "1 PUBLISH q1 dup normal:1 m1 #7"
@@ -232,7 +232,7 @@ import Testing
 
     @Test("A will handshake from sleep that comes to nothing leaves the device asleep [D-35]")
     func resumeAbandoned() {
-        var world = world { $0.retryCount = 1 }
+        var world = world { $0.unlisted.retryCount = 1 }
         _ = world.receive(.connect(SNConnect("dev", will: true)))
         #expect(world.pass(.seconds(20)) == ["1 WILLTOPICREQ"])
         #expect(world.state() == .asleep)
@@ -257,7 +257,7 @@ import Testing
 
     @Test("PUBLISH at QoS -1, 0 and 1 from sleep is taken without leaving it [D-26]")
     func publishAsleep() {
-        var world = world { $0.predefinedTopics = [.init(id: 10, name: "p")] }
+        var world = world { $0.unlisted.predefinedTopics = [.init(id: 10, name: "p")] }
         // Normal ids begin above 10.
         #expect(world.receive(.publish(SNPublish(.zero, 11))) == ["0? publish #5=x q0 m0"])
         #expect(world.receive(.publish(SNPublish(.one, 11, msgID: 4))) == ["0? publish #5=x q1 m4"])

@@ -61,7 +61,7 @@ import Testing
     /// A world whose slot 0, or nobody, is in the situation.
     private func world(_ situation: Situation) -> World {
         var world = World {
-            $0.predefinedTopics = [.init(id: 10, name: "p/%c")]
+            $0.unlisted.predefinedTopics = [.init(id: 10, name: "p/%c")]
             $0.topicsPerDeviceMax = 0xFFFE
         }
         let connect = SNPacket.connect(SNConnect("dev", will: true, clean: false))

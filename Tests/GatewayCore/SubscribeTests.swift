@@ -7,7 +7,7 @@ import Testing
 @Suite struct SubscribeTests {
     private func world() -> World {
         var world = World {
-            $0.predefinedTopics = [.init(id: 10, name: "hall/%c")]
+            $0.unlisted.predefinedTopics = [.init(id: 10, name: "hall/%c")]
             $0.topicsPerDeviceMax = 3
         }
         _ = world.connect()

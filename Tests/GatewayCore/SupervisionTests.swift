@@ -14,7 +14,7 @@ import Testing
         ])
     func silence(keepAlive: Int, ping: Int, loss: Int) {
         // One PINGREQ only: the repetition has its own test.
-        var world = World { $0.retryInterval = .seconds(3600) }
+        var world = World { $0.unlisted.retryInterval = .seconds(3600) }
         _ = world.connect(clean: false, duration: UInt16(keepAlive))
         #expect(world.pass(.milliseconds(ping - 1)) == [])
         #expect(world.pass(.milliseconds(1)) == ["1 PINGREQ"])
@@ -27,7 +27,7 @@ import Testing
 
     @Test("PINGREQ is sent again each T_retry until the device is lost, N_retry times at most [D-47]")
     func pingAgain() {
-        var world = World { $0.retryCount = 2 }
+        var world = World { $0.unlisted.retryCount = 2 }
         _ = world.connect(duration: 600)
         #expect(world.pass(.seconds(629)) == [])
         #expect(world.pass(.seconds(30)) == ["1 PINGREQ", "1 PINGREQ", "1 PINGREQ"])

@@ -82,15 +82,13 @@ package struct Simulation {
     private static func settings(_ features: Features) -> EngineSettings {
         var settings = EngineSettings()
         settings.sysInterval = features.hasStatistics ? .seconds(10) : nil
-        settings.gateway.predefinedTopics = [.init(id: 1, name: "pre/one")]
-        settings.gateway.retryInterval = .seconds(5)
-        settings.broker.deviceQueuedMessagesMax = 1_000
-        settings.broker.deviceQueuedBytesMax = 1 << 20
+        settings.gateway.unlisted.predefinedTopics = [.init(id: 1, name: "pre/one")]
+        settings.gateway.unlisted.retryInterval = .seconds(5)
+        settings.gateway.unlisted.sleepQueue = QueueLimits(messages: 1_000, bytes: 1 << 20)
         if features.hasTinyQueues {
             settings.broker.queuedMessagesMax = 5
             settings.broker.queuedBytesMax = 200
-            settings.broker.deviceQueuedMessagesMax = 3
-            settings.broker.deviceQueuedBytesMax = 100
+            settings.gateway.unlisted.sleepQueue = QueueLimits(messages: 3, bytes: 100)
             settings.broker.heldBytesMax = 400
         }
         return settings
@@ -209,7 +207,7 @@ package struct Simulation {
         guard features.hasTinyQueues else { return }
         // Each queue and window is full, and each open message at QoS 2 waits for its PUBREL.
         let inClients = features.clients * (limits.queuedMessagesMax + Int(limits.inflightMessagesMax) + 10)
-        let inDevices = features.devices * (limits.deviceQueuedMessagesMax + 1 + 8)
+        let inDevices = features.devices * (limits.queuedMessagesMax + 1 + 8)
         if gauges.heldMessages > inClients + inDevices {
             world.faults.append("\(gauges.heldMessages) messages held, \(inClients + inDevices) allowed")
         }
