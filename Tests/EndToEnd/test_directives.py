@@ -300,7 +300,8 @@ def test_log_dest_stdout(tmp_path):
 
 
 def test_allow_anonymous_false(start_gateway):
-    gateway = start_gateway(f"{MQTT}allow_anonymous false\n\n{DEVICES}allow_anonymous false\n\n{MQTT}")
+    gateway = start_gateway(
+        f"per_listener_settings true\n{MQTT}allow_anonymous false\n\n{DEVICES}allow_anonymous false\n\n{MQTT}")
     refused, served = (port for _, port in gateway.addresses("MQTT over TCP"))
     for version, code in (("mqttv311", "not authorised"), ("mqttv5", "Not authorized")):
         outcome = subprocess.run(
