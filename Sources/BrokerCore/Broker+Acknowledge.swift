@@ -1,6 +1,6 @@
 internal import Clockwork
-internal import Messaging
 internal import DequeModule
+internal import Messaging
 
 /// Deliveries that links cannot carry, in one turn, that are at once followed by the next one.
 let abandonsPerTurn = 1_000

@@ -1,7 +1,7 @@
 internal import Bytes
 package import Clockwork
-internal import Messaging
 internal import DequeModule
+internal import Messaging
 internal import OrderedCollections
 
 extension Broker {
@@ -184,7 +184,6 @@ extension Broker {
         if session.isInSearchLine { searchLine.removeAll { $0 == slot } }
         sessions[slot] = Session.free
         freeSessions.append(slot)
-        if session.isDevice { effects.list.append(.sessionEnded(session.clientID)) }
     }
 
     /// Ends every link, in the order of the sessions: the server goes [MQTT-4.13.1-1].

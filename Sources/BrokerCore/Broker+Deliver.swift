@@ -1,6 +1,6 @@
 internal import Clockwork
-internal import Messaging
 internal import DequeModule
+internal import Messaging
 internal import OrderedCollections
 
 /// How many deliveries a session gets in one go before the others have their turn.

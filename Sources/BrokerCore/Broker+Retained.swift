@@ -1,7 +1,7 @@
 internal import Bytes
 internal import Clockwork
-internal import Messaging
 internal import DequeModule
+internal import Messaging
 internal import OrderedCollections
 
 extension Broker {

@@ -1,7 +1,7 @@
 package import Bytes
 package import Clockwork
-package import Messaging
 internal import DequeModule
+package import Messaging
 
 /// Topics, sessions and messages: what MQTT and MQTT-SN share, with no wire and no clock.
 ///

@@ -15,6 +15,4 @@ package struct BrokerEffects {
 package enum BrokerEffect: Equatable {
     /// Tell the link.
     case answer(LinkID, LinkAnswer)
-    /// The session of this client is gone for good: a device's record may go too.
-    case sessionEnded(ClientID)
 }

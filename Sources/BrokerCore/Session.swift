@@ -1,7 +1,7 @@
 internal import Bytes
 internal import Clockwork
-internal import Messaging
 internal import DequeModule
+internal import Messaging
 internal import OrderedCollections
 
 /// What a client or device has here: its subscriptions, its messages, its will. It may outlive its link

@@ -3,8 +3,8 @@ internal import Bytes
 internal import Clockwork
 internal import ConnectionCore
 internal import GatewayCore
-internal import MQTTSNWire
 internal import Messaging
+internal import MQTTSNWire
 
 extension Engine {
     /// Lets everything happen that follows from what has happened: answers go to their links, what the links then
@@ -41,7 +41,6 @@ extension Engine {
                 } else {
                     connections.answer(link.slot, answer, now: now, into: &connectionEffects)
                 }
-            case .sessionEnded: break
             }
         }
         brokerEffects.list.removeAll(keepingCapacity: true)

@@ -110,7 +110,8 @@ import Testing
         world.ask(device, .forget(topic))
     }
 
-    @Test("Wildcards and server topics get no number [D-28] (attack case 113)",
+    @Test(
+        "Wildcards and server topics get no number [D-28] (attack case 113)",
         arguments: [("a/+", Refusal.topicNameInvalid), ("", .topicNameInvalid), ("$SYS/x", .notAuthorized)])
     func unresolvable(name: String, refusal: Refusal) {
         var world = BrokerWorld()

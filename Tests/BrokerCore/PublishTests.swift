@@ -5,7 +5,8 @@ import Testing
 @testable import BrokerCore
 
 @Suite struct PublishTests {
-    @Test("A message goes out at the lower of its QoS and the subscription's [MQTT-3.8.4-8]",
+    @Test(
+        "A message goes out at the lower of its QoS and the subscription's [MQTT-3.8.4-8]",
         arguments: [QoS.atMostOnce, .atLeastOnce, .exactlyOnce], [QoS.atMostOnce, .atLeastOnce, .exactlyOnce])
     func lowerQoS(published: QoS, subscribed: QoS) {
         var world = BrokerWorld()
@@ -62,10 +63,12 @@ import Testing
         #expect(world.broker.gauges.heldMessages == 3)
     }
 
-    @Test("Names with $ and names with wildcards are not for clients [MQTT-4.7.2-1] [MQTT-3.3.2-2]",
+    @Test(
+        "Names with $ and names with wildcards are not for clients [MQTT-4.7.2-1] [MQTT-3.3.2-2]",
         arguments: [
             ("$SYS/x", PublishOutcome.notAuthorized), ("$share/g/t", .notAuthorized), ("a/#", .topicNameInvalid),
-            ("", .topicNameInvalid)])
+            ("", .topicNameInvalid),
+        ])
     func refusedNames(name: String, outcome: PublishOutcome) {
         var world = BrokerWorld()
         let writer = world.client("writer")

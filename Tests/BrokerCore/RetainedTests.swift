@@ -37,7 +37,8 @@ import Testing
         #expect(world.broker.gauges.retainedBytes == 0)
     }
 
-    @Test("Retain Handling says when retained messages come [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]",
+    @Test(
+        "Retain Handling says when retained messages come [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11]",
         arguments: [
             (SubscriptionOptions.RetainHandling.sendAtSubscribe, 1, 1), (.sendIfNew, 1, 0), (.doNotSend, 0, 0),
         ])

@@ -5,7 +5,8 @@ import Testing
 @testable import BrokerCore
 
 @Suite struct SubscribeTests {
-    @Test("What is no filter is refused [MQTT-4.7.1-1] [MQTT-4.7.1-2] (attack case 58)",
+    @Test(
+        "What is no filter is refused [MQTT-4.7.1-1] [MQTT-4.7.1-2] (attack case 58)",
         arguments: ["a#", "a/#/b", "+a", "a+", "#/", ""])
     func invalidFilters(filter: String) {
         var world = BrokerWorld()

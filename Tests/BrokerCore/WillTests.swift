@@ -7,7 +7,8 @@ import Testing
 @Suite struct WillTests {
     private let will = Will(topic: "gone", payload: "c", qos: .atLeastOnce, retain: false)
 
-    @Test("The will goes out when the link ends without DISCONNECT, and only then [MQTT-3.1.2-8] [MQTT-3.14.4-3]",
+    @Test(
+        "The will goes out when the link ends without DISCONNECT, and only then [MQTT-3.1.2-8] [MQTT-3.14.4-3]",
         arguments: [(true, 1), (false, 0)])
     func farewell(publishesWill: Bool, count: Int) {
         var world = BrokerWorld()

@@ -52,10 +52,11 @@ import Testing
 
     @Test("Every directive of the table is named in the shipped file, the active ones at the head of a line")
     func everyDirectiveIsDocumented() {
-        let heads = Set(lines.flatMap { line -> [String] in
-            let text = line.hasPrefix("#") ? line.dropFirst() : line[...]
-            return text.split(separator: " ").prefix(1).map { String($0) }
-        })
+        let heads = Set(
+            lines.flatMap { line -> [String] in
+                let text = line.hasPrefix("#") ? line.dropFirst() : line[...]
+                return text.split(separator: " ").prefix(1).map { String($0) }
+            })
         let words = Set(lines.flatMap { $0.split { " ,:()`".contains($0) }.map { String($0) } })
         for row in DirectiveTable.rows {
             let isInside = row.name == "bind_address" || row.name == "maximum_qos"

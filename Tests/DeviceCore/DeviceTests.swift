@@ -108,10 +108,11 @@ import Testing
     @Test("What is no message of a gateway is passed over", arguments: ["", "0207", "ff0c", "0500", "02ff"])
     func ignoresJunk(hex: String) {
         var world = DeviceScript.connected()
-        world.receive(bytes: stride(from: 0, to: hex.count, by: 2).map { offset in
-            let start = hex.index(hex.startIndex, offsetBy: offset)
-            return UInt8(hex[start..<hex.index(start, offsetBy: 2)], radix: 16) ?? 0
-        })
+        world.receive(
+            bytes: stride(from: 0, to: hex.count, by: 2).map { offset in
+                let start = hex.index(hex.startIndex, offsetBy: offset)
+                return UInt8(hex[start..<hex.index(start, offsetBy: 2)], radix: 16) ?? 0
+            })
         world.expectNothing()
     }
 

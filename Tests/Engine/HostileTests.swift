@@ -7,12 +7,14 @@ import Testing
 
 /// What a client that does not read must not be able to do: attack case 86.
 @Suite struct HostileTests {
-    @Test("A client that never reads is cut off, whatever it asks for", arguments: [
-        [0xC0, 0x00],  // PINGREQ
-        [0x82, 0x06, 0x00, 0x01, 0x00, 0x01, 0x61, 0x00],  // SUBSCRIBE
-        [0x32, 0x05, 0x00, 0x01, 0x61, 0x00, 0x01],  // PUBLISH at QoS 1
-        [0x62, 0x02, 0x00, 0x01],  // PUBREL
-    ] as [[UInt8]])
+    @Test(
+        "A client that never reads is cut off, whatever it asks for",
+        arguments: [
+            [0xC0, 0x00],  // PINGREQ
+            [0x82, 0x06, 0x00, 0x01, 0x00, 0x01, 0x61, 0x00],  // SUBSCRIBE
+            [0x32, 0x05, 0x00, 0x01, 0x61, 0x00, 0x01],  // PUBLISH at QoS 1
+            [0x62, 0x02, 0x00, 0x01],  // PUBREL
+        ] as [[UInt8]])
     func neverReads(request: [UInt8]) {
         var settings = EngineSettings()
         settings.sysInterval = nil

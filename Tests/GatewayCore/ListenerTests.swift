@@ -44,7 +44,8 @@ import Testing
         #expect(world.register("a/b", topic: 5).last == "1 REGACK 8 m1 0")
     }
 
-    @Test("A device is asked again at its listener's pace, and as often as that says [SN-6.13]",
+    @Test(
+        "A device is asked again at its listener's pace, and as often as that says [SN-6.13]",
         arguments: [(0, 1), (1, 0)])
     func retries(listener: UInt16, count: Int) {
         var world = world()

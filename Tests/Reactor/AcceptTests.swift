@@ -44,7 +44,8 @@ import Testing
         withExtendedLifetime(client) {}
     }
 
-    @Test("Without descriptors or memory a listener rests, once, and then goes on",
+    @Test(
+        "Without descriptors or memory a listener rests, once, and then goes on",
         arguments: [EMFILE, ENFILE, ENOBUFS, ENOMEM])
     func rests(code: Int32) throws {
         var limits = LoopLimits()
