@@ -170,6 +170,22 @@ import Testing
         }
     }
 
+    @Test("Where nobody may come without a name, nobody may come: there are no users yet", arguments: versions)
+    func anonymousRefused(version: ProtocolVersion) throws {
+        let world = ConnectionWorld { limits in
+            var listener = ConnectionLimits.Listener()
+            listener.allowsAnonymous = false
+            limits.listeners = [listener]
+        }
+        for (flags, rest) in [("02", ""), ("c2", "0001 'u' 0001 'p'")] {
+            let slot = try world.open()
+            world.feed(slot, try connect(version, flags: flags, rest: rest))
+            #expect(world.asked(slot).isEmpty)
+            #expect(world.pending(slot).prefix(4).last == (version == .v5 ? 0x87 : 5))
+            #expect(world.isClosing(slot))
+        }
+    }
+
     @Test("An id may have as many bytes as the limit says: at it, one more, ten times, 65,535 (attack case 35)")
     func clientIDLength() throws {
         for (count, isTaken) in [(256, true), (257, false), (2_560, false), (65_535, false)] {
