@@ -130,6 +130,8 @@ extension ConfigurationDraft {
             configuration.logging.types = []
         } else if let named = LogTypes.names.first(where: { $0.name == word }) {
             configuration.logging.types.formUnion(named.types)
+            guard word == "debug" || word == "websockets" else { return }
+            report(.warning, at: statement.location, "\"log_type \(word)\": there are no lines of this kind yet")
         } else {
             reportMismatch(statement, word, usage)
         }

@@ -20,13 +20,32 @@ extension Engine {
             firstPending += 1
             switch request {
             case .link(let link, let request):
-                broker.handle(request, from: link, now: now, into: &brokerEffects)
+                handle(request, from: link, now)
             case .anonymous(let publish):
                 broker.publish(publish, isOwn: false, now: now, into: &brokerEffects)
             }
         }
         pending.removeAll(keepingCapacity: true)
         firstPending = 0
+    }
+
+    mutating func handle(_ request: LinkRequest, from link: LinkID, _ now: Now) {
+        if settings.logsSubscriptions { logSubscriptions(request, link) }
+        broker.handle(request, from: link, now: now, into: &brokerEffects)
+    }
+
+    private mutating func logSubscriptions(_ request: LinkRequest, _ link: LinkID) {
+        guard let clientID = broker.clientID(of: link) else { return }
+        switch request {
+        case .subscribe(_, let requests):
+            for request in requests {
+                logs.append(
+                    .subscription(.subscribe(clientID, filter: request.filter, request.options.maximumQoS)))
+            }
+        case .unsubscribe(_, let filters):
+            for filter in filters { logs.append(.subscription(.unsubscribe(clientID, filter: filter))) }
+        default: break
+        }
     }
 
     private mutating func deliverAnswers(_ now: Now) {
@@ -99,6 +118,9 @@ extension Engine {
     }
 
     mutating func handleDatagram(_ bytes: ByteView, from path: DatagramPath, now: Now) {
+        guard bytes.count <= settings.datagramBytesMax else {
+            return gateway.handle(.undecodable(from: path), now: now, into: &gatewayEffects)
+        }
         do throws(SNDecodeError) {
             gateway.handle(.received(try SNPacket.decode(bytes), from: path), now: now, into: &gatewayEffects)
         } catch {

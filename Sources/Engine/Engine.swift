@@ -52,7 +52,7 @@ package struct Engine {
     package mutating func bytesReceived(_ bytes: ByteView, on connection: Int, now: Now) {
         var input = bytes
         while let request = connections.next(connection, &input, now: now, into: &connectionEffects) {
-            broker.handle(request, from: .connection(connection), now: now, into: &brokerEffects)
+            handle(request, from: .connection(connection), now)
             settle(now)
         }
         settle(now)
@@ -168,6 +168,13 @@ package enum EngineLog: Equatable {
     /// Of the connection with this number.
     case connection(Int, ConnectionLog)
     case device(GatewayLog)
+    case subscription(SubscriptionLog)
+}
+
+/// What a client or device asked for, whatever became of it.
+package enum SubscriptionLog: Equatable {
+    case subscribe(ClientID, filter: ByteString, QoS)
+    case unsubscribe(ClientID, filter: ByteString)
 }
 
 /// All settings of the cores, in one place.
@@ -175,6 +182,10 @@ package struct EngineSettings {
     package var broker = BrokerLimits()
     package var connections = ConnectionLimits()
     package var gateway = Gateway.Configuration()
+    /// The longest datagram that is looked at, in bytes; longer ones count as malformed.
+    package var datagramBytesMax = 65_535
+    /// Whether each SUBSCRIBE and UNSUBSCRIBE is logged.
+    package var logsSubscriptions = false
     /// How often `$SYS` is published; nil for never.
     package var sysInterval: Duration? = .seconds(10)
     /// What `$SYS/broker/version` says.

@@ -30,6 +30,8 @@ extension Gateway {
         package var topicsPerDeviceMax = 1024
         /// Normal topic ids in all tables together.
         package var topicsMax = 1_000_000
+        /// Bytes of an application message, wills included; `Int.max` for whatever fits a datagram.
+        package var payloadBytesMax = Int.max
         /// Bytes in a will message.
         package var willMessageBytesMax = 4_096
         /// Bytes in all stored wills together.

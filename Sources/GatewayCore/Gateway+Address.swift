@@ -44,6 +44,7 @@ extension Gateway {
     /// Gives the address to the device; whoever had it before is not there any more.
     mutating func takeAddress(_ path: DatagramPath, for slot: Int) {
         if let other = table.slot(at: path), other != slot { displace(other) }
+        if table[slot].path.listener != path.listener { changeListener(slot, to: path.listener) }
         table.bind(slot, to: path)
     }
 

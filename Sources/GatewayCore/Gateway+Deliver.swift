@@ -17,7 +17,10 @@ extension Gateway {
         if let alias = table[slot].topics.alias(of: delivery.topic) {
             return start(.publishing(Downlink(delivery, alias)), slot)
         }
-        guard let index = index(for: delivery, message, slot) else { return }
+        let isServers = message.topicName.beginsWithDollar
+        guard let index = placeForDelivery(of: delivery.topic, isServers: isServers, slot) else {
+            return ask(slot, .abandon(packetIdentifier: delivery.packetIdentifier))
+        }
         let downlink = Downlink(delivery, TopicReference(type: .normal, id: topicID(at: index)))
         switch table[slot].topics.entries[index].knowledge {
         case .known:
@@ -30,18 +33,6 @@ extension Gateway {
             counters.droppedTopicRefused += 1
             ask(slot, .abandon(packetIdentifier: delivery.packetIdentifier))
         }
-    }
-
-    /// Where the topic is in the device's table; nil if there is no more room, and the delivery is dropped.
-    private mutating func index(for delivery: Delivery, _ message: MessageView, _ slot: Int) -> Int? {
-        if let index = table[slot].topics.index(of: delivery.topic) { return index }
-        let isServers = message.topicName.beginsWithDollar
-        guard let index = addTopic(delivery.topic, .unknown, isServers: isServers, slot) else {
-            ask(slot, .abandon(packetIdentifier: delivery.packetIdentifier))
-            return nil
-        }
-        ask(slot, .keep(delivery.topic))
-        return index
     }
 
     /// Bytes of a message with header, `fields` and `content` (§5.2.1).

@@ -19,6 +19,9 @@ extension Gateway {
             counters.unexpected += 1
             return
         }
+        if publish.qos != .minusOne, publish.data.count > configuration.payloadBytesMax {
+            return reject(publish, .notSupported, slot)  // [D-56]
+        }
         switch publish.qos {
         case .minusOne: publishWithoutAnswer(publish, slot)
         case .zero: publishOnce(publish, slot)
@@ -27,7 +30,7 @@ extension Gateway {
     }
 
     private mutating func publishOnce(_ publish: SNPublish, _ slot: Int) {
-        guard let topic = topic(of: publish, slot) else { return reject(publish, slot) }
+        guard let topic = topic(of: publish, slot) else { return rejectTopic(publish, slot) }
         table[slot].lastTopicID = publish.topicID
         ask(
             slot,
@@ -38,7 +41,7 @@ extension Gateway {
         if publish.msgID == 0, isStrict(slot) {  // [D-10]
             return send(.puback(topicID: publish.topicID, msgID: 0, .notSupported), to: slot)
         }
-        guard let topic = topic(of: publish, slot) else { return reject(publish, slot) }
+        guard let topic = topic(of: publish, slot) else { return rejectTopic(publish, slot) }
         let isRoom = table[slot].uplinks.insert(
             msgID: publish.msgID, topicID: publish.topicID, limit: configuration.uplinksPerDeviceMax)
         guard isRoom else {  // [D-38]
@@ -109,13 +112,14 @@ extension Gateway {
     }
 
     /// Topic and payload of a PUBLISH at QoS -1: by predefined id or short name (§6.8), or with the name at the head
-    /// of the data where the listener takes that [D-32].
+    /// of the data where the listener takes that [D-32]. Nil too if the payload is longer than any may be [D-56].
     private func wordlessTopic(
         of publish: SNPublish, from path: DatagramPath, clientID: ByteString?
     ) -> (topic: ByteView, payload: ByteView)? {
         switch publish.topicIDType {
         case .predefined, .short:
             let reference = TopicReference(type: publish.topicIDType, id: publish.topicID)
+            guard publish.data.count <= configuration.payloadBytesMax else { return nil }
             return name(reference, clientID: clientID, listener: path.listener).map { ($0, publish.data) }
         case .normal:
             let count = Int(publish.topicID)
@@ -123,7 +127,8 @@ extension Gateway {
                 return nil
             }
             let name = publish.data[0..<count]
-            return isTopicName(name) ? (name, publish.data.dropFirst(count)) : nil
+            let payload = publish.data.dropFirst(count)
+            return isTopicName(name) && payload.count <= configuration.payloadBytesMax ? (name, payload) : nil
         case .reserved:
             return nil
         }
@@ -132,9 +137,13 @@ extension Gateway {
     // MARK: - Answers
 
     /// PUBACK for a topic id that means nothing, at any QoS [D-09].
-    private mutating func reject(_ publish: SNPublish, _ slot: Int) {
+    private mutating func rejectTopic(_ publish: SNPublish, _ slot: Int) {
         counters.unknownTopicID += 1
-        let code: SNReturnCode = publish.topicIDType == .reserved ? .notSupported : .invalidTopicID  // [D-31] [SN-6.6]
+        let isReserved = publish.topicIDType == .reserved
+        reject(publish, isReserved ? .notSupported : .invalidTopicID, slot)  // [D-31] [SN-6.6]
+    }
+
+    private mutating func reject(_ publish: SNPublish, _ code: SNReturnCode, _ slot: Int) {
         switch publish.qos {
         case .zero: reportError(topicID: publish.topicID, code, slot)
         case .one, .two: send(.puback(topicID: publish.topicID, msgID: publish.msgID, code), to: slot)

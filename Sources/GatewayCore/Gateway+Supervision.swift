@@ -105,7 +105,7 @@ extension Gateway {
     private mutating func retryReached(_ slot: Int) {
         table[slot].retryAt = nil
         if case .resting = table[slot].exchange, table[slot].state.kind == .active { return transmit(slot) }
-        guard Int(table[slot].retries) < min(retryRules(slot).count, Int(UInt8.max)) else {
+        guard Int(table[slot].retries) < retryRules(slot).count else {
             return unanswered(slot)
         }
         table[slot].retries += 1

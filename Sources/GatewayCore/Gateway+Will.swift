@@ -71,7 +71,8 @@ extension Gateway {
 
     /// Why a will cannot be kept: it is too long, or all of them together are.
     private func refusal(of will: Will, _ slot: Int) -> SNReturnCode? {
-        if will.payload.count > configuration.willMessageBytesMax { return .notSupported }
+        let bytesMax = min(configuration.willMessageBytesMax, configuration.payloadBytesMax)
+        if will.payload.count > bytesMax { return .notSupported }
         let others = willBytes - (wills[slot]?.storedBytes ?? 0)
         return others + will.storedBytes > configuration.willBytesMax ? .congestion : nil
     }

@@ -25,6 +25,12 @@ struct PredefinedTopics {
     /// The highest id; 0 if there is none.
     var highestID: Int { places.count - 1 }
 
+    /// The name under `id` as it was configured, `%c` included; nil if there is none.
+    func pattern(_ id: UInt16) -> ByteString? {
+        guard Int(id) < places.count, places[Int(id)] != 0 else { return nil }
+        return names[Int(places[Int(id)]) - 1].bytes
+    }
+
     /// Writes the name under `id` into `scratch`, with `%c` replaced by the client id.
     ///
     /// nil if there is no such id, or if the client id would add levels or wildcards to the name (attack case 84), or

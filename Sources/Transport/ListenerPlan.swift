@@ -1,4 +1,5 @@
 package import ConnectionCore
+package import Engine
 package import GatewayCore
 package import Messaging
 package import Reactor
@@ -39,6 +40,8 @@ package enum ServerEvent {
     case connection(PeerAddress, ConnectionLog)
     /// Something about a device.
     case device(GatewayLog)
+    /// A client or device subscribed or unsubscribed.
+    case subscription(SubscriptionLog)
     case hangup
     case stopping
 }

@@ -285,6 +285,7 @@ package final class Server: LoopHandler {
             switch log {
             case .connection(let slot, let log): report(.connection(sockets[slot].peer, log))
             case .device(let log): report(.device(log))
+            case .subscription(let log): report(.subscription(log))
             }
         }
     }

@@ -1,6 +1,7 @@
 import Bytes
 import Configuration
 import ConnectionCore
+import Engine
 import GatewayCore
 import Glibc
 import Logging
@@ -50,6 +51,10 @@ final class Log {
         case .turnedAway(let peer): say(.notice, "\(peer) turned away: too many connections")
         case .connection(let peer, let log): report(log, peer)
         case .device(let log): report(log)
+        case .subscription(.subscribe(let clientID, filter: let filter, let qos)):
+            say(.subscribe, "\(clientID) subscribes to \(filter) (QoS \(qos.rawValue))")
+        case .subscription(.unsubscribe(let clientID, filter: let filter)):
+            say(.unsubscribe, "\(clientID) unsubscribes from \(filter)")
         case .hangup: say(.notice, "hangup: reloading comes with a later version")
         case .stopping: say(.notice, "stopping")
         }
@@ -70,12 +75,13 @@ final class Log {
     }
 
     private func report(_ log: GatewayLog) {
-        guard settings.hasConnectionMessages else { return }
-        switch log {
-        case .lost, .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused, .claimRejected:
-            say(.warning, "device \(log.words)")
-        case .connected, .disconnected, .fellAsleep, .refused, .moved: say(.notice, "device \(log.words)")
-        }
+        let type: LogTypes =
+            switch log {
+            case .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused, .claimRejected, .lost: .warning
+            case .connected, .disconnected, .refused: .notice
+            case .fellAsleep, .moved: .information
+            }
+        if settings.hasConnectionMessages || !log.isAboutComingAndGoing { say(type, "device \(log.words)") }
     }
 }
 

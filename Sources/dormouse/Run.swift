@@ -19,10 +19,11 @@ struct Run: ParsableCommand {
         let configuration = try file.load(showingNotes: verbose)
         try refuseWrongUser(configuration)
         let log = Log(configuration.logging, isVerbose: verbose)
+        var settings = EngineSettings(configuration)
+        if verbose { settings.logsSubscriptions = true }
         let server: Server
         do throws(ReactorError) {
-            server = try Server(
-                settings: EngineSettings(configuration), seed: Process.seed, report: { log.report($0) })
+            server = try Server(settings: settings, seed: Process.seed, report: { log.report($0) })
             try server.loop.watchSignals()
             log.say(.notice, "\(Version.text) starting with \(try? file.path(), default: "")")
             try server.open(configuration.listeners.map { ListenerPlan($0) })

@@ -14,6 +14,8 @@ extension EngineSettings {
         self.init()
         version = ByteString(Version.text)
         sysInterval = configuration.broker.sysInterval
+        datagramBytesMax = configuration.limits.packetBytesMax
+        logsSubscriptions = !configuration.logging.types.isDisjoint(with: [.subscribe, .unsubscribe])
         broker = BrokerLimits(configuration)
         connections = ConnectionLimits(configuration)
         gateway = Gateway.Configuration(configuration)
@@ -93,12 +95,14 @@ extension Gateway.Configuration {
         devicesMax = limits.devicesMax
         topicsPerDeviceMax = limits.topicIDsPerDeviceMax
         clientIDBytesMax = limits.deviceIDBytesMax
+        payloadBytesMax = limits.payloadBytesMax ?? .max
         strangerRepliesPerSecond = limits.strangerRepliesPerSecondMax
         anonymousPublishesPerSecond = limits.anonymousPublishesPerSecondMax
         sessionExpiryInterval = configuration.sessionExpirySeconds
         listeners = configuration.listeners.map { listener in
             var rules = Listener()
             guard case .mqttsn(let settings) = listener.kind else { return rules }
+            rules.messageBytesMax = min(rules.messageBytesMax, limits.packetBytesMax)
             rules.gatewayID = settings.gatewayID
             rules.predefinedTopics = settings.predefinedTopics.map { PredefinedTopic(id: $0.id, name: $0.name) }
             rules.retryInterval = settings.retryInterval

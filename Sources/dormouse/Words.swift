@@ -42,6 +42,14 @@ extension ConnectionEnd {
 }
 
 extension GatewayLog {
+    /// Whether `connection_messages` decides about it.
+    var isAboutComingAndGoing: Bool {
+        switch self {
+        case .connected, .disconnected, .fellAsleep, .lost, .refused, .moved, .claimRejected: true
+        case .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused: false
+        }
+    }
+
     var words: String {
         switch self {
         case .connected(let id, let path, let sessionPresent):

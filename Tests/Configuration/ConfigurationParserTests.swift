@@ -30,6 +30,13 @@ import Testing
         #expect(configuration.listeners == [ListenerConfiguration(kind: .mqtt(MQTTListenerSettings()))])
     }
 
+    @Test("Kinds of log line that there are none of yet are said to be none", arguments: ["debug", "websockets"])
+    func emptyLogTypes(_ name: String) {
+        let outcome = MemorySource("listener 1883 127.0.0.1\nlog_type \(name)\n").outcome
+        #expect(outcome.count(of: .warning) == 1 && outcome.count(of: .error) == 0)
+        #expect(MemorySource("listener 1883 127.0.0.1\nlog_type all\n").outcome.count(of: .warning) == 0)
+    }
+
     @Test("Every value arrives where it belongs")
     func values() throws {
         let text = """

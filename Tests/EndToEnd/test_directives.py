@@ -189,6 +189,50 @@ def test_sys_interval_0(configured):
         assert subscriber.message().topic == "end"
 
 
+def test_limits_of_messages_hold_for_devices(configured):
+    gateway = configured("max_packet_size 30\nmessage_size_limit 4")
+    with Datagrams(gateway.udp) as datagrams:
+        datagrams.ask(octets("0a 04 04 01 003c 'dev1'"))
+        assert datagrams.ask(octets("0b 0c 22 'ab' 0001 '1234'")) == octets("07 0d 'ab' 0001 00")
+        assert datagrams.ask(octets("0c 0c 22 'ab' 0002 '12345'")) == octets("07 0d 'ab' 0002 03")
+        # A datagram that is too long is not looked at.
+        datagrams.send(octets("1f 0c 22 'ab' 0003") + b"x" * 24)
+        assert datagrams.ask(octets("02 16")) == octets("02 17")
+
+
+def test_max_anonymous_publishes(configured):
+    gateway = configured("max_anonymous_publishes 3", devices="allow_anonymous_publish true")
+    with Subscriber(gateway, "ab") as subscriber, Datagrams(gateway.udp) as stranger:
+        for number in range(10):
+            stranger.send(octets("08 0c 62 'ab' 0000") + b"%d" % number)
+        publish(gateway, "ab", "end", qos=0)
+        payloads = []
+        while not payloads or payloads[-1] != b"end":
+            payloads.append(subscriber.message().payload)
+    assert payloads == [b"0", b"1", b"2", b"end"]
+
+
+def test_sleep_queue_messages(configured):
+    gateway = configured(devices="sleep_queue_messages 2")
+    with Datagrams(gateway.udp) as datagrams:
+        datagrams.ask(octets("0a 04 04 01 003c 'dev1'"))
+        datagrams.ask(octets("07 12 02 0001 'ab'"))
+        assert datagrams.ask(octets("04 18 0e10")) == octets("02 18")
+        for number in range(5):
+            publish(gateway, "ab", str(number), qos=0)
+        answers = [datagrams.ask(octets("06 16 'dev1'")), datagrams.receive(), datagrams.receive()]
+        assert [answer[-1:] for answer in answers] == [b"0", b"1", b"\x17"]
+
+
+def test_log_type_subscribe(start_gateway):
+    gateway = start_gateway(f"log_type all\n{MQTT}")
+    with Wire(gateway.tcp, connect=CONNECT_311) as wire:
+        wire.send("82 06 0001 0001 'a' 01").packet()
+        wire.send("a2 05 0002 0001 'a'").packet()
+    gateway.wait_for_line(r"subscribes to a \(QoS 1\)")
+    gateway.wait_for_line("unsubscribes from a$")
+
+
 def test_listeners_have_limits_of_their_own(start_gateway, paho):
     gateway = start_gateway(f"{MQTT}max_connections 1\n\n{MQTT}max_qos 0\n")
     (_, first), (_, second) = gateway.addresses("MQTT over TCP")
