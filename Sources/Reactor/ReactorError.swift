@@ -15,7 +15,7 @@ package struct ReactorError: Error, Hashable, Sendable {
     /// The calls that the reactor makes.
     package enum Call: String, Sendable {
         case accept4, bind, epoll_create1, epoll_ctl, epoll_wait, eventfd, getaddrinfo, getsockname, listen, read
-        case recvmmsg, send, sendmmsg, setsockopt, signalfd, sigprocmask, socket
+        case send, sendmmsg, setsockopt, signalfd, sigprocmask, socket
     }
 
     package init(_ call: Call, code: Int32, address: PeerAddress = .unspecified) {

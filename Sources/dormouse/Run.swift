@@ -21,6 +21,12 @@ struct Run: ParsableCommand {
         let log = Log(configuration.logging, isVerbose: verbose)
         var settings = EngineSettings(configuration)
         if verbose { settings.logsSubscriptions = true }
+        // The usual soft limit of 1,024 descriptors is less than the clients that may come.
+        let descriptors = raiseDescriptorLimit()
+        let clients = configuration.limits.clientsMax
+        if descriptors < clients {
+            log.say(.warning, "max_clients is \(clients), but this process may open only \(descriptors) files")
+        }
         let server: Server
         do throws(ReactorError) {
             server = try Server(settings: settings, seed: Process.seed, report: { log.report($0) })

@@ -1,6 +1,7 @@
 """Noise, silence, slowness and sudden death: the gateway lives, stays small and serves the others."""
 
 import random
+import resource
 import socket
 import time
 
@@ -199,3 +200,18 @@ def test_an_idle_gateway_uses_no_processor(gateway):
         # Idleness has to last to be seen.
         time.sleep(1.5)
         assert gateway.processor_seconds() - before <= 0.03
+
+
+def test_descriptor_limit(start_gateway):
+    """A soft limit below the clients that may come is raised to the hard one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (400, hard))
+    try:
+        gateway = start_gateway()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with Witness(gateway) as witness:
+        sockets = [Wire(gateway.tcp, connect=CONNECT_311) for _ in range(500)]
+        assert witness.is_served()
+        for wire in sockets:
+            wire.close()
