@@ -258,7 +258,7 @@ import Testing
     }
 
     @Test(
-        "Sessions that are left behind fill their number; who is there is served, and who was there comes back [attack 42]"
+        "Sessions that are left behind fill their number; who is there is served, who was there comes back [attack 42]"
     )
     func hoarding() {
         var limits = BrokerLimits()
