@@ -11,7 +11,7 @@ BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev
 RUN_PACKAGES := mosquitto-clients
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark python3 python3-venv procps iproute2
 
-.PHONY: help run build test unit end-to-end bench sim format lint clean build-packages run-packages test-packages
+.PHONY: help run build test unit end-to-end bench sim fuzz format lint clean build-packages run-packages test-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ bench: test-packages build ## the gateway against mosquitto in the same run
 
 sim: ## simulate from a seed: make sim SEED=1, or for a time: make sim MINUTES=5
 	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+fuzz: build-packages ## fuzz what takes bytes from strangers: make fuzz TARGET=decoder|connection|filters MINUTES=20
+	@Tests/Fuzz/run $(TARGET) $(or $(MINUTES),20)
 
 format: ## lay the source out
 	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
