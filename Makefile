@@ -9,7 +9,7 @@ BINARY := .build/release/dormouse
 # Debian packages: what the build needs, what the README tries the gateway with, and what the tests need beside them.
 BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev
 RUN_PACKAGES := mosquitto-clients
-TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark python3 python3-venv procps iproute2
+TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark paho.mqtt.c-examples python3 python3-venv procps iproute2
 
 .PHONY: help run build test unit end-to-end bench sim fuzz format lint clean build-packages run-packages test-packages
 
