@@ -17,13 +17,13 @@ QUALITIES = pytest.mark.parametrize("qos", [0, 1, 2])
 
 
 class PahoC:
-    """`paho_c_sub`, which prints payloads line by line."""
+    """`paho_c_sub`, which prints length, topic and payload of each message on a line."""
 
     def __init__(self, gateway, topic, version, qos, *options):
         assert shutil.which("paho_c_sub"), "the package paho.mqtt.c-examples is missing"
         self.process = subprocess.Popen(
-            ["stdbuf", "-oL", "paho_c_sub", "--quiet", "-t", topic, "-h", "127.0.0.1", "-p", str(gateway.tcp), "-V", version, "-q", str(qos),
-             *options],
+            ["stdbuf", "-oL", "paho_c_sub", "--quiet", "-t", topic, "-h", "127.0.0.1", "-p", str(gateway.tcp),
+             "-V", version, "-q", str(qos), *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -72,7 +72,7 @@ def test_paho_c(gateway, paho_c, version, qos):
     reader = paho_c("c/#", version, qos)
     paho_c_pub(gateway, "c/one", version, qos, "-m", "first")
     paho_c_pub(gateway, "c/two", version, qos, "-m", "second", "-i", "another")
-    assert [reader.line(), reader.line()] == ["first", "second"]
+    assert [reader.line(), reader.line()] == ["5 c/one\tfirst", "6 c/two\tsecond"]
 
 
 def test_paho_c_keeps_its_properties(gateway, paho_c, paho):
@@ -150,7 +150,9 @@ def test_gmqtt(gateway, version, qos):
             identifier = {"subscription_identifier": 7} if version == 5 else {}
             reader.subscribe(gmqtt.Subscription("g/#", qos=qos), **identifier)
             await asyncio.wait_for(reader.subscribed.wait(), PATIENCE)
-            properties = {"content_type": "text/plain", "user_property": [("a", "1"), ("a", "2")]} if version == 5 else {}
+            properties = {}
+            if version == 5:
+                properties = {"content_type": "text/plain", "user_property": [("a", "1"), ("a", "2")]}
             writer.publish("g/one", "x", qos=qos, **properties)
             topic, payload, got_qos, got = await asyncio.wait_for(reader.messages.get(), PATIENCE)
             assert (topic, payload, got_qos) == ("g/one", b"x", qos)
