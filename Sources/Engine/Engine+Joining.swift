@@ -15,7 +15,11 @@ extension Engine {
         while true {
             deliverAnswers(now)
             takeConnectionEffects()
-            guard firstPending < pending.count else { break }
+            guard firstPending < pending.count else {
+                guard let (slot, request) = connections.nextHeld(now: now, into: &connectionEffects) else { break }
+                handle(request, from: .connection(slot), now)
+                continue
+            }
             let request = pending[firstPending]
             firstPending += 1
             switch request {
