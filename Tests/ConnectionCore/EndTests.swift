@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(
-        "Silence of one and a half times the keep-alive ends the connection [MQTT-3.1.2-22] [MQTT-3.2.2-22] [attack 47]",
+        "Silence of 1.5 times the keep-alive ends the connection [MQTT-3.1.2-22] [MQTT-3.2.2-22] [attack 47]",
         arguments: versions)
     func keepAlive(version: ProtocolVersion) throws {
         let world = ConnectionWorld()

@@ -86,8 +86,9 @@ import Testing
     @Test("The first PUBLISH to a topic has its name and its alias, the next ones the alias alone")
     func introduced() throws {
         let (world, slot) = try client("22 0002")
-        for topic in ["long/name", "long/name", "other/name", "third/name", "long/name"] as [ByteString] {
-            world.deliver(slot, TestDelivery(topic: topic))
+        let topics: [ByteString] = ["long/name", "long/name", "other/name", "third/name", "long/name"]
+        for (serial, topic) in topics.enumerated() {
+            world.deliver(slot, TestDelivery(topic: topic, serial: UInt64(serial)))
         }
         #expect(
             world.heard(slot) == [
@@ -110,7 +111,7 @@ import Testing
     func operatorMaximum() throws {
         let (world, slot) = try client("22 ffff", brokerMax: 1)
         world.deliver(slot, TestDelivery(topic: "long/name"))
-        world.deliver(slot, TestDelivery(topic: "other/name"))
+        world.deliver(slot, TestDelivery(topic: "other/name", serial: 2))
         #expect(
             world.heard(slot) == ["PUBLISH long/name x qos=0 topicAlias=1", "PUBLISH other/name x qos=0"])
         world.end(slot)

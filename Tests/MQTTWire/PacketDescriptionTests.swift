@@ -11,14 +11,14 @@ import Testing
             "CONNACK sessionPresent success receiveMaximum=20 serverKeepAlive=60 reasonString='r'"
         ),
         (
-            "3b 1b 0001 'a' 0009 12 23 0003 26 0001 'k' 0001 'v' 09 0002 0001 0b 07 'pay'",
+            "3b 1a 0001 'a' 0009 11 23 0003 26 0001 'k' 0001 'v' 09 0002 0001 0b 07 'pay'",
             "PUBLISH qos=1 dup retain topic='a' id=9 topicAlias=3 userProperty='k':'v' correlationData=2 bytes "
                 + "subscriptionIdentifier=7 payload=3 bytes"
         ),
         ("40 09 0005 97 05 1f 0002 1b 'r'", "PUBACK id=5 quotaExceeded reasonString='\\x1br'"),
         ("62 02 0005", "PUBREL id=5 success"),
         (
-            "82 0d 0001 02 0b 05 0003 'a/#' 2d",
+            "82 0b 0001 02 0b 05 0003 'a/#' 2d",
             "SUBSCRIBE id=1 subscriptionIdentifier=5 'a/#'(qos=1 noLocal "
                 + "retainAsPublished doNotSend)"
         ),
@@ -42,7 +42,7 @@ import Testing
     @Test("CONNECT shows will and name, and of the password only how long it is")
     func connect() throws {
         let bytes = try FixtureNotation.bytes(
-            "10 2c 0004 'MQTT' 05 c6 003c 05 11 0000000a 0001 'p' 05 18 00000003 0001 'w' 0001 'x' 0001 'u' 0003 'pwd'")
+            "10 27 0004 'MQTT' 05 c6 003c 05 11 0000000a 0001 'p' 05 18 00000003 0001 'w' 0001 'x' 0001 'u' 0003 'pwd'")
         #expect(
             try describe(bytes)
                 == "CONNECT version=v5 cleanStart keepAlive=60s sessionExpiryInterval=10 clientID='p' "
