@@ -41,6 +41,9 @@ extension Connections {
         connections[slot].heldBytesSpent = 0
     }
 
+    /// Whether `nextHeld` has something to look at.
+    package var hasHeld: Bool { !resumed.isEmpty }
+
     /// The next request out of what was held for a CONNACK that has meanwhile been sent; nil when there is none.
     /// Views in it are valid until the next call for this connection.
     package mutating func nextHeld(

@@ -16,7 +16,9 @@ extension Engine {
             deliverAnswers(now)
             takeConnectionEffects()
             guard firstPending < pending.count else {
-                guard let (slot, request) = connections.nextHeld(now: now, into: &connectionEffects) else { break }
+                guard connections.hasHeld,
+                    let (slot, request) = connections.nextHeld(now: now, into: &connectionEffects)
+                else { break }
                 handle(request, from: .connection(slot), now)
                 continue
             }

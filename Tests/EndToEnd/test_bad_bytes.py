@@ -201,7 +201,7 @@ def test_a8_connect_cut_short_everywhere(gateway, packet):
                 wire.send(frame(0x10, packet[2:2 + length]))
                 rest = wire.rest()
                 # From the level on, MQTT 5 has an answer; it is a refusal in any case.
-                assert rest in (b"", octets("20 03 00 81 00")), (length, rest)
+                assert rest == b"" or bare(rest) == octets("20 03 00 81 00"), (length, rest)
         assert witness.is_served()
 
 
