@@ -60,6 +60,7 @@ extension Connections {
     }
 
     /// Counts a PUBLISH that was appended, and lets deliveries rest when much waits.
+    @inline(__always)
     mutating func delivered(_ byteCount: Int, to slot: Int, into effects: inout [ConnectionEffect]) {
         counters.packetsSent += 1
         counters.bytesSent += UInt64(byteCount)

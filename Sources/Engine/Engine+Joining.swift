@@ -16,10 +16,7 @@ extension Engine {
             deliverAnswers(now)
             takeConnectionEffects()
             guard firstPending < pending.count else {
-                guard connections.hasHeld,
-                    let (slot, request) = connections.nextHeld(now: now, into: &connectionEffects)
-                else { break }
-                handle(request, from: .connection(slot), now)
+                guard connections.hasHeld, handleHeld(now) else { break }
                 continue
             }
             let request = pending[firstPending]
@@ -33,6 +30,15 @@ extension Engine {
         }
         pending.removeAll(keepingCapacity: true)
         firstPending = 0
+    }
+
+    /// One request out of what came before a CONNACK; false if there is none. Not inlined, for it is rare and `settle`
+    /// is not.
+    @inline(never)
+    private mutating func handleHeld(_ now: Now) -> Bool {
+        guard let (slot, request) = connections.nextHeld(now: now, into: &connectionEffects) else { return false }
+        handle(request, from: .connection(slot), now)
+        return true
     }
 
     mutating func handle(_ request: LinkRequest, from link: LinkID, _ now: Now) {
