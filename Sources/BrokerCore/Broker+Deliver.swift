@@ -41,7 +41,7 @@ extension Broker {
         messages.hold(handle)
         let entry = QueuedDelivery(
             message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
-            retain: wanted.retain, phase: .message)
+            retain: wanted.retain, phase: .message, group: wanted.group)
         start(entry, of: slot, attachment, into: &effects)
     }
 
@@ -70,12 +70,12 @@ extension Broker {
         sessions[slot].queue.append(
             QueuedDelivery(
                 message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
-                retain: wanted.retain, phase: .message))
+                retain: wanted.retain, phase: .message, group: wanted.group))
         sessions[slot].queuedBytes += message.size
     }
 
     /// How much may wait for a session: less for a link that sleeps or is away, where it asked for that.
-    private func room(of slot: Int) -> QueueLimits {
+    func room(of slot: Int) -> QueueLimits {
         let limits = QueueLimits(messages: limits.queuedMessagesMax, bytes: limits.queuedBytesMax)
         guard let sleepQueue = sessions[slot].sleepQueue, sessions[slot].attachment?.isOpen != true else {
             return limits
@@ -84,12 +84,13 @@ extension Broker {
     }
 
     /// Whether the link can take one more delivery that it has to acknowledge or, one at a time, any delivery.
-    private func hasRoom(_ slot: Int, _ attachment: Attachment) -> Bool {
+    func hasRoom(_ slot: Int, _ attachment: Attachment) -> Bool {
         attachment.busyWith == nil && sessions[slot].inflight.count < attachment.window
     }
 
     /// Hands out what waits, as far as the window allows and a fair share of the turn goes.
     mutating func drain(_ slot: Int, now: Now, into effects: inout BrokerEffects) {
+        if isRestricted { checkQueue(of: slot, now: now, into: &effects) }
         var bytesLeft = bytesPerShare
         for _ in 0..<deliveriesPerShare where bytesLeft > 0 {
             guard let attachment = sessions[slot].attachment, attachment.isOpen else { return }
@@ -105,6 +106,7 @@ extension Broker {
             } else if !sessions[slot].owedSearches.isEmpty {
                 return awaitSearch(slot)
             } else {
+                becomeReady(slot)
                 return reportDrained(slot, into: &effects)
             }
         }
@@ -170,7 +172,7 @@ extension Broker {
                 InflightDelivery(
                     message: entry.message, identifiers: entry.identifiers,
                     packetIdentifier: delivery.packetIdentifier, qos: entry.qos, retain: entry.retain,
-                    phase: .publish))
+                    phase: .publish, group: entry.group))
         }
         send(delivery, to: attachment.link, into: &effects)
     }
@@ -187,6 +189,10 @@ extension Broker {
             forgetOwed(slot)
             clearRetained(owed.topic)
             counters.expired += 1
+            return true
+        }
+        guard mayReceiveRetained(retained, on: owed.topic, slot) else {
+            forgetOwed(slot)
             return true
         }
         let entry = QueuedDelivery(

@@ -13,7 +13,9 @@ package struct BrokerCounters: Equatable, Sendable {
     package var droppedUndeliverable: UInt64 = 0
     /// Deliveries whose message expired while it waited.
     package var expired: UInt64 = 0
-    /// Deliveries discarded with a session that ended.
+    /// Deliveries that waited when the access rules took them back.
+    package var droppedNotAllowed: UInt64 = 0
+    /// Deliveries discarded with a session, or with a shared subscription, that ended.
     package var discardedWithSession: UInt64 = 0
     /// PUBLISH refused: not allowed, no room, bad topic.
     package var publishesRefused: UInt64 = 0
