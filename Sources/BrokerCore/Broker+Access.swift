@@ -75,8 +75,6 @@ extension Broker {
         } else {
             publisher = publishers.hold(.anonymous)
         }
-        // A message that found no room has left the older one in its place, with its own publisher.
-        publishers.release(topics[topic].retained?.publisher ?? 0)
         topics[topic].retained?.publisher = publisher
     }
 

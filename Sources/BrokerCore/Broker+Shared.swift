@@ -59,11 +59,23 @@ extension Broker {
         return isAsked ? fallback : nil
     }
 
+    /// Whether a message that is given to all or nobody finds a member with room [M-10]; the turn stays with it.
+    mutating func findsMember(for entry: RouteEntry, _ message: Passing) -> Bool {
+        let group = entry.session & ~groupMark
+        let chosen = readyMember(of: group, message) ?? keeper(of: group, [.busy, .away], message, isAsked: true)
+        guard let chosen else { return true }
+        shared.giveTurnBack(chosen)
+        let member = shared[chosen]
+        let slot = Int(member.session)
+        let qos = min(message.qos, member.options.maximumQoS)
+        return qos == .atMostOnce || takesAtOnce(slot, qos) || keeps(message, slot, qos)
+    }
+
     /// Whether a delivery to this session would leave at once.
     private func takesAtOnce(_ slot: Int, _ qos: QoS) -> Bool {
-        guard let attachment = sessions[slot].attachment, attachment.isOpen else { return false }
-        if qos == .atMostOnce, case .window = attachment.pace { return true }
-        return sessions[slot].queue.isEmpty && hasRoom(slot, attachment)
+        guard let attachment = sessions[slot].attachment else { return false }
+        if qos == .atMostOnce, case .window = attachment.pace { return attachment.isOpen }
+        return canStartAtOnce(slot, attachment)
     }
 
     /// Whether a delivery to this session would leave at once or find a place in its queue.
@@ -75,8 +87,7 @@ extension Broker {
             case .oneAtATime: break
             }
         }
-        let room = room(of: slot)
-        return sessions[slot].queue.count < room.messages && sessions[slot].queuedBytes + message.size <= room.bytes
+        return hasOwnRoom(for: message, in: slot)
     }
 
     /// The session's queue is empty: its groups count on it again, if its window has room.
@@ -188,6 +199,8 @@ extension Broker {
             qos: min(message.qos, receiver.maximumQoS), retain: message.retain && receiver.retainAsPublished,
             identifiers: identifiers(for: receiver, topic: message.topic, &overlaps), group: entry.group)
         var copy: MessageHandle? = entry.message
+        // It is the same delivery that was owed before, for another receiver.
+        counters.deliveriesOwed -= 1
         deliver(message, copy: &copy, wanted, to: Int(member.session), now: now, into: &effects)
         release(entry.message, entry.identifiers)
         return true

@@ -63,17 +63,16 @@ extension Broker {
 
     /// Why a filter can be nobody's, or not this session's.
     private func refusal(of filter: ByteView, session slot: Int) -> Refusal? {
-        var plain = filter
-        if filter.isShared {
-            guard limits.sharedSubscriptionsAvailable else { return .sharedSubscriptionsNotSupported }
-            // [MQTT-4.8.2-1] [MQTT-4.8.2-2]
-            guard filter.count <= limits.topicBytesMax, let shared = SharedFilter(filter) else {
-                return .topicFilterInvalid
-            }
-            plain = shared.filter
-        }
-        guard limits.topicRules.allowsFilter(plain) else { return .topicFilterInvalid }
-        return maySubscribe(plain, slot) ? nil : .notAuthorized
+        if filter.isShared, !limits.sharedSubscriptionsAvailable { return .sharedSubscriptionsNotSupported }
+        guard isWellFormed(filter) else { return .topicFilterInvalid }
+        return maySubscribe(SharedFilter(filter)?.filter ?? filter, slot) ? nil : .notAuthorized
+    }
+
+    private func isWellFormed(_ filter: ByteView) -> Bool {
+        guard filter.isShared else { return limits.topicRules.allowsFilter(filter) }
+        // [MQTT-4.8.2-1] [MQTT-4.8.2-2]
+        guard filter.count <= limits.topicBytesMax, let shared = SharedFilter(filter) else { return false }
+        return limits.topicRules.allowsFilter(shared.filter)
     }
 
     /// A filter without wildcards stands on its topic, which it keeps.
@@ -103,7 +102,7 @@ extension Broker {
                 if !sessions[slot].owedSearches.isEmpty { sessions[slot].owedSearches[filter] = nil }
                 remove(filter, session: slot)
                 outcomes.append(.removed)
-            } else if filter.withView({ !$0.isShared && !limits.topicRules.allowsFilter($0) }) {
+            } else if filter.withView({ !isWellFormed($0) }) {
                 outcomes.append(.refused(.topicFilterInvalid))
             } else {
                 outcomes.append(.noSubscriptionExisted)

@@ -6,6 +6,10 @@ package struct BrokerEffects {
 
     package init() {}
 
+    mutating func log(_ log: QueueLog) {
+        list.append(.log(log))
+    }
+
     mutating func answer(_ link: LinkID, _ answer: LinkAnswer) {
         list.append(.answer(link, answer))
     }
@@ -15,4 +19,6 @@ package struct BrokerEffects {
 package enum BrokerEffect: Equatable {
     /// Tell the link.
     case answer(LinkID, LinkAnswer)
+    /// Tell the operator.
+    case log(QueueLog)
 }

@@ -117,6 +117,16 @@ extension SharedGroups {
         }
     }
 
+    /// The member that just took its turn has it again.
+    mutating func giveTurnBack(_ place: UInt32) {
+        let group = Int(members[Int(place)].group)
+        switch part(of: place) {
+        case .ready: groups[group].readyTurn = max(groups[group].readyTurn - 1, 0)
+        case .busy: groups[group].busyTurn = max(groups[group].busyTurn - 1, 0)
+        case .away: groups[group].awayTurn = max(groups[group].awayTurn - 1, 0)
+        }
+    }
+
     private static func next(_ turn: inout Int, _ count: Int) -> Int {
         if turn >= count { turn = 0 }
         defer { turn += 1 }

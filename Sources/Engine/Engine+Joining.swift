@@ -53,6 +53,7 @@ extension Engine {
         for index in brokerEffects.list.indices {
             switch brokerEffects.list[index] {
             case .answer(let link, .deliver(let delivery)): deliver(delivery, to: link, now: now)
+            case .log(let log): logs.append(.queue(log))
             case .answer(let link, let answer):
                 if link.isDevice {
                     gateway.handle(.answered(slot: link.slot, answer, nil), now: now, into: &gatewayEffects)
