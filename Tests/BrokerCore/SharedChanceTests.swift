@@ -26,6 +26,10 @@ import Testing
         var deliveries: [ByteString: Int] = [:]
         var published = 0
         func name(_ index: Int) -> ClientID { ClientID("m\(index)") }
+        func take(_ message: BrokerWorld.Received, _ index: Int) {
+            if !message.isDuplicate { deliveries[message.payload, default: 0] += 1 }
+            members[index].unacknowledged.append(message.packetIdentifier)
+        }
 
         for step in 0..<3_000 {
             let index = Int(random.next() % UInt64(members.count))
@@ -35,9 +39,15 @@ import Testing
                 let clean = index != 0 && random.next() % 3 == 0
                 guard members[index].link == nil else { break }
                 let link = world.client(name(index), clean: clean, expiry: index == 0 ? .max : 50, window: 3)
-                let isResumed = world.attached(link)?.sessionPresent == true
                 members[index].link = link
-                if !isResumed { members[index].isIn = false }
+                for told in world.heard(link) {
+                    switch told {
+                    case .answer(.attached(let attached)):
+                        if !attached.sessionPresent { members[index].isIn = false }
+                    case .message(let message): take(message, index)
+                    case .answer: break
+                    }
+                }
             case 1:
                 guard let link = members[index].link else { break }
                 world.ask(link, .detach(Farewell(publishesWill: true)))
@@ -58,15 +68,12 @@ import Testing
                 guard members[0].isIn else { break }
                 published += 1
                 world.publish(
-                    writer, "t/\(step % 7)", ByteString("\(published)"), .atLeastOnce,
+                    writer, ByteString("t/\(step % 7)"), ByteString("\(published)"), .atLeastOnce,
                     id: UInt16(truncatingIfNeeded: step % 60_000) + 1)
             }
             for index in members.indices {
                 guard let link = members[index].link else { continue }
-                for message in world.messages(link) {
-                    if !message.isDuplicate { deliveries[message.payload, default: 0] += 1 }
-                    members[index].unacknowledged.append(message.packetIdentifier)
-                }
+                for message in world.messages(link) { take(message, index) }
                 while !members[index].unacknowledged.isEmpty, random.next() % 3 == 0 {
                     world.acknowledge(link, .puback, members[index].unacknowledged.removeFirst())
                 }
