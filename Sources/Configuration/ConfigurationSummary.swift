@@ -1,8 +1,10 @@
 extension GatewayConfiguration {
     /// What is in force, for `dormouse check -v` and the start of a log: a line for each listener, the durability,
-    /// and each limit by its directive.
+    /// what full queues do, and each limit by its directive.
     package var summary: [String] {
-        listeners.map { $0.summary } + ["durability \(durability.rawValue)"] + limits.summary
+        listeners.map { $0.summary }
+            + ["durability \(durability.rawValue)", "queue_full_policy \(broker.queueFullPolicy.rawValue)"]
+            + limits.summary
     }
 }
 
