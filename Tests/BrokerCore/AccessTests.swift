@@ -29,7 +29,9 @@ import Testing
         }
     }
 
-    @Test("A publish without the right is refused and goes nowhere", arguments: [QoS.atMostOnce, .atLeastOnce, .exactlyOnce])
+    @Test(
+        "A publish without the right is refused and goes nowhere",
+        arguments: [QoS.atMostOnce, .atLeastOnce, .exactlyOnce])
     func publish(qos: QoS) {
         var world = BrokerWorld()
         world.broker.setAccessRules(all(butWriter: closed))
@@ -73,7 +75,9 @@ import Testing
         #expect(world.broker.shared.count == 0)
     }
 
-    @Test("A wider filter brings what is allowed and not the rest [attack 64]", arguments: ["#", "$share/g/#"] as [ByteString])
+    @Test(
+        "A wider filter brings what is allowed and not the rest [attack 64]",
+        arguments: ["#", "$share/g/#"] as [ByteString])
     func widerFilter(filter: ByteString) {
         var world = BrokerWorld()
         world.broker.setAccessRules(all(butReader: closed))
@@ -211,7 +215,9 @@ import Testing
         let other = world.client("o", window: 1)
         let writer = world.client("w")
         for member in [reader, other] { world.subscribe(member, "$share/g/#", .atLeastOnce) }
-        for id in 1...4 as ClosedRange<UInt16> { world.publish(writer, "secret/x", ByteString("\(id)"), .atLeastOnce, id: id) }
+        for id in 1...4 as ClosedRange<UInt16> {
+            world.publish(writer, "secret/x", ByteString("\(id)"), .atLeastOnce, id: id)
+        }
         let first = world.messages(reader)
         world.broker.setAccessRules(all(butReader: closed))
         world.acknowledge(reader, .puback, first[0].packetIdentifier)
@@ -241,7 +247,9 @@ import Testing
         #expect(world.attached(allowed) != nil)
     }
 
-    @Test("A will is checked again when it is published, at once or after its delay [attack 77]", arguments: [0, 30] as [UInt32])
+    @Test(
+        "A will is checked again when it is published, at once or after its delay [attack 77]",
+        arguments: [0, 30] as [UInt32])
     func willAtPublish(delay: UInt32) {
         var world = BrokerWorld()
         let will = Will(
@@ -260,9 +268,12 @@ import Testing
     @Test("$SYS needs a rule of its own, and nobody publishes there [attack 54] [MQTT-4.7.2-1]")
     func serversOwn() {
         var world = BrokerWorld()
-        world.broker.setAccessRules(AccessRules(anonymous: list([(.readwrite, "#")]), users: [
-            "reader": list([(.read, "$SYS/#"), (.readwrite, "$SYS/#")])
-        ]))
+        world.broker.setAccessRules(
+            AccessRules(
+                anonymous: list([(.readwrite, "#")]),
+                users: [
+                    "reader": list([(.read, "$SYS/#"), (.readwrite, "$SYS/#")])
+                ]))
         let plain = world.client("p")
         let reader = world.client("r", userName: "reader")
         #expect(world.subscribe(plain, "$SYS/#") == [.refused(.notAuthorized)])

@@ -65,7 +65,9 @@ import Testing
         var world = BrokerWorld()
         let writer = world.client("writer")
         let reader = world.client("reader")
-        for filter in ["t", "$share/a/t", "$share/b/t", "$share/a/#"] as [ByteString] { world.subscribe(reader, filter) }
+        for filter in ["t", "$share/a/t", "$share/b/t", "$share/a/#"] as [ByteString] {
+            world.subscribe(reader, filter)
+        }
         world.publish(writer, "t", "x")
         #expect(world.messages(reader).count == 4)
     }
