@@ -66,8 +66,10 @@ extension Broker {
         if let old = sessions[existing].attachment?.link {
             effects.answer(old, .close(.sessionTakenOver))
             // The will of a link that is taken over goes out as after any loss, unless the session goes on and the
-            // will's delay gives the client time to come back, which it just has (§3.1.3.2.2).
-            let keepsWill = !offer.cleanStart && (sessions[existing].will?.delayInterval ?? 0) > 0
+            // will's delay gives the client time to come back, which it just has [MQTT-3.1.3-9]. A session without an
+            // expiry interval ends with its link, and takes no time to wait for (§3.1.4).
+            let goesOn = !offer.cleanStart && sessions[existing].expiryInterval > 0
+            let keepsWill = goesOn && (sessions[existing].will?.delayInterval ?? 0) > 0
             detach(existing, Farewell(publishesWill: !keepsWill), now: now, into: &effects)
         }
         guard sessions[existing].isLive else { return nil }

@@ -229,7 +229,7 @@ def test_reason_codes(paho):
     assert client.publish("nobody/listens", "x", 2) == 0
     assert client.subscribe([("ok", 0), ("ok/+", 1), ("ok/#", 2)]) == [0, 1, 2]
     assert client.publish("ok", "x", 1) == 0
-    assert client.subscribe("$share/group/topic", 1) == [0x9E]
+    assert client.subscribe("$share/group", 1) == [0x8F]
     assert client.unsubscribe("ok/#") == [0]
     assert client.unsubscribe(["never/was", "ok"]) == [0x11, 0]
     assert client.publish("$SYS/broker/version", "forged", 1) == 0x87
