@@ -8,16 +8,17 @@ private let oldestLookedAt = 64
 /// Queues, and what happens when they are full [M-10].
 extension Broker {
     /// Puts a message at the end of the queue, or turns it away when there is no room.
+    @inline(never)
     mutating func enqueue(
         _ message: Passing, copy: inout MessageHandle?, _ wanted: WantedDelivery, to slot: Int, now: Now,
         into effects: inout BrokerEffects
     ) {
-        let isHeld = isHeld(message, copy)
+        let isHeld = isHeld(copy)
         guard makeRoom(for: message, isHeld: isHeld, wanted, in: slot, now: now, into: &effects) else {
             counters.droppedQueueFull += 1
             return release(wanted.identifiers)
         }
-        noteRoomForAll(into: &effects)
+        if turnedAwayByAll > 0 { noteRoomForAll(into: &effects) }
         let handle = stored(message, copy: &copy)
         messages.hold(handle)
         queuedDeliveries += 1
@@ -47,9 +48,9 @@ extension Broker {
 
     /// Whether the copy of a message is among those that wait already. One that is only retained is not: when the next
     /// one takes its place it would wait without ever having found room.
-    func isHeld(_ message: Passing, _ copy: MessageHandle?) -> Bool {
+    func isHeld(_ copy: MessageHandle?) -> Bool {
         guard let copy else { return false }
-        return topics[message.topic].retained?.message != copy
+        return !messages.isRetained(copy)
     }
 
     /// How much may wait for a session: less for a link that sleeps or is away, where it asked for that.
@@ -186,28 +187,28 @@ extension Broker {
 
     private mutating func noteFull(_ slot: Int, into effects: inout BrokerEffects) {
         sessions[slot].turnedAway += 1
-        if sessions[slot].turnedAway == 1 { effects.log(.full(sessions[slot].clientID)) }
+        if sessions[slot].turnedAway == 1 { effects.logs.append(.full(sessions[slot].clientID)) }
     }
 
     /// A queue is empty, or goes: what it was too small for is told.
     mutating func noteEmpty(_ slot: Int, into effects: inout BrokerEffects) {
         guard sessions[slot].turnedAway > 0 else { return }
-        effects.log(.emptied(sessions[slot].clientID, turnedAway: sessions[slot].turnedAway))
+        effects.logs.append(.emptied(sessions[slot].clientID, turnedAway: sessions[slot].turnedAway))
         sessions[slot].turnedAway = 0
     }
 
     mutating func noteAllFull(into effects: inout BrokerEffects) {
         turnedAwayByAll += 1
-        if turnedAwayByAll == 1 { effects.log(.allFull) }
+        if turnedAwayByAll == 1 { effects.logs.append(.allFull) }
     }
 
     /// An eighth of the room must be free before it counts as there again: else each message out and in would be told.
     mutating func noteRoomForAll(into effects: inout BrokerEffects) {
-        guard turnedAwayByAll > 0, messages.bytes - heldRetainedBytes <= limits.heldBytesMax / 8 * 7,
+        guard messages.bytes - heldRetainedBytes <= limits.heldBytesMax / 8 * 7,
             messages.overhead - retainedOverhead <= limits.heldOverheadBytesMax / 8 * 7,
             queuedDeliveries <= limits.queuedDeliveriesMax / 8 * 7
         else { return }
-        effects.log(.allHaveRoom(turnedAway: turnedAwayByAll))
+        effects.logs.append(.allHaveRoom(turnedAway: turnedAwayByAll))
         turnedAwayByAll = 0
     }
 }

@@ -23,6 +23,7 @@ extension Broker {
         clearRetained(message.topic)
         let handle = stored(message, copy: &copy)
         messages.hold(handle)
+        messages.setRetained(handle, true)
         topics[message.topic].retained = RetainedMessage(message: handle, qos: qos)
         retainedTopics.insert(name: topics.name(of: message.topic), topic: message.topic)
         gauges_.retainedMessages += 1
@@ -55,6 +56,7 @@ extension Broker {
         if topics.name(of: topic).beginsWithDollar { ownRetained -= 1 }
         heldRetainedBytes -= messages.size(of: old.message)
         retainedOverhead -= Int(messages[old.message].overhead)
+        messages.setRetained(old.message, false)
         release(old.message, .none)
     }
 

@@ -3,12 +3,10 @@ package import Messaging
 /// What the broker wants done, in order. The engine drains it after each event and keeps its storage.
 package struct BrokerEffects {
     package var list: [BrokerEffect] = []
+    /// What to tell the operator: apart, so that the many answers stay as small as they are.
+    package var logs: [QueueLog] = []
 
     package init() {}
-
-    mutating func log(_ log: QueueLog) {
-        list.append(.log(log))
-    }
 
     mutating func answer(_ link: LinkID, _ answer: LinkAnswer) {
         list.append(.answer(link, answer))
@@ -19,6 +17,4 @@ package struct BrokerEffects {
 package enum BrokerEffect: Equatable {
     /// Tell the link.
     case answer(LinkID, LinkAnswer)
-    /// Tell the operator.
-    case log(QueueLog)
 }

@@ -49,11 +49,14 @@ extension Engine {
     }
 
     private mutating func deliverAnswers(_ now: Now) {
+        if !brokerEffects.logs.isEmpty {
+            logs += brokerEffects.logs.map { .queue($0) }
+            brokerEffects.logs = []
+        }
         guard !brokerEffects.list.isEmpty else { return }
         for index in brokerEffects.list.indices {
             switch brokerEffects.list[index] {
             case .answer(let link, .deliver(let delivery)): deliver(delivery, to: link, now: now)
-            case .log(let log): logs.append(.queue(log))
             case .answer(let link, let answer):
                 if link.isDevice {
                     gateway.handle(.answered(slot: link.slot, answer, nil), now: now, into: &gatewayEffects)

@@ -58,12 +58,12 @@ struct BrokerWorld {
 
     private mutating func take() {
         for effect in effects.list {
-            switch effect {
-            case .answer(let link, let answer): told[link, default: []].append(told(answer))
-            case .log(let log): queueLogs.append(log)
-            }
+            guard case .answer(let link, let answer) = effect else { continue }
+            told[link, default: []].append(told(answer))
         }
         effects.list.removeAll()
+        queueLogs += effects.logs
+        effects.logs.removeAll()
         checkLedger()
     }
 

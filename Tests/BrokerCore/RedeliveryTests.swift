@@ -167,7 +167,7 @@ import Testing
         }
     }
 
-    @Test("Messages that are never released: the cap, one more, all 65,535; memory stays bounded [attack 68]")
+    @Test("Messages that are never released: the cap, one more, all 65,535; memory is bounded [attack 67] [attack 68]")
     func openMessages() {
         var world = BrokerWorld()
         let writer = world.client("writer", receiveMaximum: 20)
