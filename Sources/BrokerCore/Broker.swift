@@ -12,6 +12,8 @@ package struct Broker {
     package internal(set) var counters = BrokerCounters()
 
     var topics: TopicTable<TopicRecord>
+    /// Subscriptions to names without wildcards, a list for each topic.
+    var exactSubscriptions: SubscriberLists
     var wildcards: SubscriptionTree
     var retainedTopics: RetainedTree
     /// Moves on whenever a wildcard subscription changes: routes of an older generation are rebuilt when next used.
@@ -33,9 +35,9 @@ package struct Broker {
     var connectionSessions: [Int32] = []
     var deviceSessions: [Int32] = []
     /// Sessions with deliveries left when their share of a turn was used up.
-    var line: Deque<Int> = []
+    var line = SlotLine()
     /// Sessions that wait for a search through the retained topics, and what this turn's searches may still cost.
-    var searchLine: Deque<Int> = []
+    var searchLine = SlotLine()
     var searchNodesLeft = 0
     var searchInstant = Instant(nanoseconds: 0)
     /// Two timers for each session: its expiry, and its will's delay.
@@ -51,8 +53,10 @@ package struct Broker {
     /// How many deliveries that links cannot carry may still be followed by the next one in this turn.
     var abandonsLeft = 0
     var abandonInstant = Instant(nanoseconds: 0)
-    /// Entries of all routes that topics remember, at most; they are all forgotten when there are too many.
+    /// Entries of all routes that topics remember, at most, and the topics that remember them: the oldest are
+    /// forgotten when there are too many.
     var routeEntries = 0
+    var routedTopics: Deque<TopicID> = []
     /// The next session to be told that the server goes.
     var nextToShutDown = 0
     var random: SeededGenerator
@@ -61,6 +65,7 @@ package struct Broker {
         self.limits = limits
         var generator = SeededGenerator(seed: seed)
         topics = TopicTable(seed: generator.next(), empty: TopicRecord())
+        exactSubscriptions = SubscriberLists(seed: generator.next())
         wildcards = SubscriptionTree(seed: generator.next())
         retainedTopics = RetainedTree(seed: generator.next())
         random = generator
@@ -200,19 +205,13 @@ let effectsPerTurn = 10_000
 
 /// What the broker knows of a topic, beside its name.
 struct TopicRecord {
-    /// Subscriptions whose filter is this very name.
-    var exact: [Subscriber] = []
+    /// The first subscriber whose filter is this very name.
+    var exact = noSubscriber
     /// Who gets a message on this topic; good while `generation` is the broker's.
     var route: [RouteEntry] = []
     /// 0 when the route must be rebuilt.
     var generation: UInt32 = 0
     var retained: RetainedMessage?
-}
-
-/// A subscription, seen from its topic.
-struct Subscriber {
-    var session: UInt32
-    var options: SubscriptionOptions
 }
 
 /// A topic's retained message.

@@ -19,7 +19,7 @@ struct Session {
     /// A will that waits for its delay (MQTT 5.0 §3.1.3.2.2); the client is away.
     var pendingWill: Will?
 
-    var subscriptions: OrderedDictionary<ByteString, SubscriptionOptions> = [:]
+    var subscriptions = SubscriptionSet()
 
     /// Deliveries not yet handed to a link, oldest first.
     var queue: Deque<QueuedDelivery> = []
@@ -135,6 +135,8 @@ struct OwedRetained {
 struct OwedSearch {
     var maximumQoS: QoS
     var identifiers: SubscriptionIdentifiers
+    /// Where the search stands; nil before it has begun.
+    var cursor: RetainedTree.Cursor?
 }
 
 /// A message at QoS 2 between PUBLISH and PUBREL.

@@ -98,7 +98,9 @@ package struct Engine {
 
     /// How many deliveries there were since the engine began, those that met a full link or queue included, and one
     /// more for every 512 bytes written: how an adapter knows what a read has cost.
-    package var workDone: UInt64 { broker.counters.deliveriesTried + connections.counters.bytesSent / 512 }
+    package var workDone: UInt64 {
+        broker.counters.deliveriesTried + broker.counters.matchingWork + connections.counters.bytesSent / 512
+    }
 
     // MARK: UDP
 
