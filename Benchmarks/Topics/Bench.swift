@@ -54,14 +54,15 @@ struct Bench {
         ask(link, .detach(Farewell(publishesWill: false)))
     }
 
-    /// One turn of what waits; false when nothing does.
-    mutating func turn() -> Bool {
-        guard broker.nextDeadline != nil else { return false }
+    /// Whether something waits for the next turn.
+    var hasMore: Bool { broker.nextDeadline != nil }
+
+    /// One turn of what waits.
+    mutating func turn() {
         turns += 1
         let later = Now(instant: now.instant + .milliseconds(turns), unixSeconds: now.unixSeconds)
         broker.advance(to: later, into: &effects)
         take()
-        return true
     }
 
     private mutating func ask(_ link: LinkID, _ request: LinkRequest) {

@@ -51,9 +51,8 @@ extension Main {
             bench.subscribe(reader, filter)
             var found = bench.deliveries
             turns = Series()
-            var goesOn = true
-            while goesOn {
-                turns.time { goesOn = bench.turn() }
+            while bench.hasMore {
+                turns.time { bench.turn() }
                 found += bench.deliveries
             }
             precondition(found == expected, "\(found) of \(expected)")

@@ -78,7 +78,9 @@ package struct Broker {
     ) {
         sweep()
         switch request {
-        case .attach(let offer): return attachRequested(offer, link: link, now: now, into: &effects)
+        case .attach(let offer):
+            counters.attachRequests += 1
+            return attachRequested(offer, link: link, now: now, into: &effects)
         // A device's topic ids outlive its link: these two need no session.
         case .keep(let topic): return topics.keep(topic)
         case .forget(let topic): return topics.forget(topic)
@@ -130,6 +132,7 @@ package struct Broker {
         while effects.list.count < effectsPerTurn, let timer = timers.expire(to: now.instant) {
             let session = timer >> 1
             if timer & 1 == 0 {
+                counters.sessionsExpired += 1
                 end(session, now: now, into: &effects)
             } else {
                 publishPendingWill(session, now: now, into: &effects)

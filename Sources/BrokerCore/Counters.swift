@@ -5,6 +5,12 @@ package struct BrokerCounters: Equatable, Sendable {
     package var messagesReceived = PerQoS()
     /// PUBLISH handed to links, by quality; redeliveries are counted again.
     package var messagesSent = PerQoS()
+    /// Payloads of the PUBLISH taken, in bytes.
+    package var payloadBytesReceived: UInt64 = 0
+    /// Links that asked for a session, whatever became of it.
+    package var attachRequests: UInt64 = 0
+    /// Sessions that ended because their time was over while the client was away.
+    package var sessionsExpired: UInt64 = 0
     /// Deliveries not made because the session's queue, or the room for all queues, was full.
     package var droppedQueueFull: UInt64 = 0
     /// Deliveries at QoS 0 not made because the client reads too slowly.
@@ -47,6 +53,8 @@ package struct BrokerGauges: Equatable, Sendable {
     /// Sessions whose client is away.
     package var offlineSessions = 0
     package var subscriptions = 0
+    /// Those among them that are shared.
+    package var sharedSubscriptions = 0
     package var retainedMessages = 0
     package var retainedBytes = 0
     /// Messages that wait in queues or are in flight, each counted once however many sessions hold it.

@@ -30,6 +30,9 @@ package struct Engine {
     var firstPending = 0
 
     var statistics: Statistics
+    /// The process's memory that is resident, in bytes, as the adapter saw it last: what `$SYS/broker/heap/current`
+    /// says. 0 for unknown: then it says nothing.
+    package var residentBytes = 0
     package internal(set) var datagramCounters = DatagramCounters()
 
     package init(settings: EngineSettings, seed: UInt64, now: Now) {
