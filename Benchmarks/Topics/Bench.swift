@@ -77,25 +77,39 @@ struct Bench {
     }
 }
 
-/// What a series of equal operations took.
+/// What a series of equal operations took: the processor's time, so that what else runs on the machine does not count.
 struct Series {
     private(set) var count = 0
-    private var total = Duration.zero
-    private(set) var longest = Duration.zero
+    private var total = 0
+    private(set) var longest = 0
+
+    /// What looking at the clock takes.
+    private static let overhead: Int = {
+        let begin = processorNanoseconds()
+        for _ in 0..<10_000 { _ = processorNanoseconds() }
+        return (processorNanoseconds() - begin) / 10_000
+    }()
 
     /// Times one operation.
     mutating func time(_ body: () -> Void) {
-        let took = ContinuousClock().measure(body)
+        let begin = processorNanoseconds()
+        body()
+        let took = max(processorNanoseconds() - begin - Self.overhead, 0)
         count += 1
         total += took
         longest = max(longest, took)
     }
 
-    var nanoseconds: Double { total.nanoseconds / Double(max(count, 1)) }
+    /// The average.
+    var nanoseconds: Int { total / max(count, 1) }
+    var milliseconds: String { decimal(Double(longest) / 1e6) }
 }
 
-extension Duration {
-    var nanoseconds: Double { Double(components.seconds) * 1e9 + Double(components.attoseconds) / 1e9 }
+/// How long this thread has run.
+private func processorNanoseconds() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
 /// The process's memory that is resident, in bytes.
@@ -114,7 +128,7 @@ func report(_ what: String, _ values: String...) {
 }
 
 func report(_ what: String, _ series: Series) {
-    report(what, "\(Int(series.nanoseconds)) ns", "\(decimal(series.longest.nanoseconds / 1e6)) ms")
+    report(what, "\(series.nanoseconds) ns", "\(series.milliseconds) ms")
 }
 
 func decimal(_ value: Double) -> String {

@@ -46,7 +46,10 @@ extension Main {
             replace.time { bench.publish(link, topic, "23.5 degrees", retain: true) }
         }
         report("replace a retained message", replace)
-        for (filter, expected) in [("#" as ByteString, count), ("+/+/+/+", count), ("plant/hall-7/+/state", count / 100)] {
+        let searches: [(ByteString, Int)] = [
+            ("#", count), ("+/+/+/+", count), ("plant/hall-7/+/state", count / 100),
+        ]
+        for (filter, expected) in searches {
             let reader = bench.attach(1)
             bench.subscribe(reader, filter)
             var found = bench.deliveries
@@ -56,10 +59,10 @@ extension Main {
                 found += bench.deliveries
             }
             precondition(found == expected, "\(found) of \(expected)")
-            let each = "\(Int(turns.nanoseconds * Double(turns.count)) / max(expected, 1)) ns"
+            let each = "\(turns.nanoseconds * turns.count / max(expected, 1)) ns"
             report(
                 "find by \(filter), for each topic; longest turn", each,
-                "\(decimal(turns.longest.nanoseconds / 1e6)) ms")
+                "\(turns.milliseconds) ms")
             bench.detach(reader)
         }
         for number in 0..<count {

@@ -109,7 +109,7 @@ enum Main {
         for link in links { leave.time { bench.unsubscribe(link, "news") } }
         report("subscribe to one topic of \(count) subscribers", enter)
         report("unsubscribe from it", leave)
-        report("publish to it, for each subscriber", "\(Int(publish.nanoseconds) / count) ns", "")
+        report("publish to it, for each subscriber", "\(publish.nanoseconds / count) ns", "")
     }
 
     /// One session with very many subscriptions: does one more cost more?
