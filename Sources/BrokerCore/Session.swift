@@ -50,6 +50,9 @@ struct Session {
         self.expiryInterval = expiryInterval
     }
 
+    /// How many retained messages were found and wait to be sent, and how many searches have not come to their end.
+    var owed: (found: Int, searches: Int) { (owedRetained.count, owedSearches.count) }
+
     /// What a slot without a session holds.
     static var free: Session {
         var session = Session(clientID: ClientID(), userName: nil, expiryInterval: 0)
