@@ -142,4 +142,3 @@ private let searchNodesPerTurn = 25_000
 private let searchNodesPerShare = 5_000
 /// Topics that are found before those found are sent: what a session that does not read takes.
 private let searchTopicsPerShare = 256
-
