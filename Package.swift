@@ -82,6 +82,11 @@ let package = Package(
             ],
             swiftSettings: house),
 
+        // What very many subscriptions and retained messages cost (`make bench-topics`).
+        .executableTarget(
+            name: "bench-topics", dependencies: ["Bytes", "Clockwork", "Messaging", "BrokerCore"],
+            path: "Benchmarks/Topics", swiftSettings: house),
+
         // Tests: a target for each module, and the worlds that join them.
         .target(
             name: "Support", dependencies: ["Bytes"], path: "Tests/Support", swiftSettings: house),

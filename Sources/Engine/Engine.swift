@@ -30,6 +30,9 @@ package struct Engine {
     var firstPending = 0
 
     var statistics: Statistics
+    /// The process's memory that is resident, in bytes, as the adapter saw it last: what `$SYS/broker/heap/current`
+    /// says. 0 for unknown: then it says nothing.
+    package var residentBytes = 0
     package internal(set) var datagramCounters = DatagramCounters()
 
     package init(settings: EngineSettings, seed: UInt64, now: Now) {
@@ -104,7 +107,9 @@ package struct Engine {
 
     /// How many deliveries there were since the engine began, those that met a full link or queue included, and one
     /// more for every 512 bytes written: how an adapter knows what a read has cost.
-    package var workDone: UInt64 { broker.counters.deliveriesTried + connections.counters.bytesSent / 512 }
+    package var workDone: UInt64 {
+        broker.counters.deliveriesTried + broker.counters.matchingWork + connections.counters.bytesSent / 512
+    }
 
     // MARK: UDP
 

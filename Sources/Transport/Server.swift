@@ -253,6 +253,7 @@ package final class Server: LoopHandler {
     }
 
     package func turnEnded(now: Now) -> Deadline? {
+        if engine.statisticsAreDue(now) { engine.residentBytes = residentMemory() }
         if let due = engine.nextDeadline, due <= now.instant { engine.advance(to: now) }
         flush(now)
         if let stopsAt {
