@@ -67,16 +67,19 @@ let package = Package(
 
         // The adapters: all I/O and all clocks.
         .target(name: "CLinux"),
+        .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("crypto")]),
+        module("WebSocket", ["Bytes", "COpenSSL"]),
         module("Reactor", ["Bytes", "Clockwork", "Messaging", "CLinux"]),
         module(
             "Transport",
-            ["Bytes", "Clockwork", "Messaging", "ConnectionCore", "GatewayCore", "Reactor", "Engine"]),
+            ["Bytes", "Clockwork", "Messaging", "ConnectionCore", "GatewayCore", "Reactor", "Engine", "WebSocket"]),
         module("Configuration", ["Bytes"]),
         .executableTarget(
             name: "dormouse",
             dependencies: [
                 "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "BrokerCore", "ConnectionCore",
-                "GatewayCore", "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", arguments, logging,
+                "GatewayCore", "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "WebSocket", arguments,
+                logging,
             ],
             swiftSettings: house),
 
@@ -99,8 +102,13 @@ let package = Package(
             "Transport",
             [
                 "Transport", "Bytes", "Clockwork", "Messaging", "MQTTWire", "BrokerCore", "ConnectionCore", "Engine",
-                "Reactor",
+                "Reactor", "WebSocket",
             ]),
+        tests("WebSocket", ["WebSocket", "Bytes", "Clockwork"]),
+        // What the Autobahn test suite talks to (Tests/WebSocket/autobahn).
+        .executableTarget(
+            name: "websocket-echo", dependencies: ["WebSocket", "Bytes", "Clockwork", "Messaging", "Reactor"],
+            path: "Tests/WebSocketEcho", swiftSettings: house),
         // Our own tree, held against our own rules.
         tests("Tidy", []),
         tests("Reactor", ["Reactor", "Bytes", "Clockwork", "Messaging", "CFaults"]),
