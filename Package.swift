@@ -105,10 +105,14 @@ let package = Package(
                 "Reactor", "WebSocket",
             ]),
         tests("WebSocket", ["WebSocket", "Bytes", "Clockwork"]),
-        // What the Autobahn test suite talks to (Tests/WebSocket/autobahn).
+        // What the Autobahn test suite talks to (docs/adr/0004-websocket-layer.md).
         .executableTarget(
             name: "websocket-echo", dependencies: ["WebSocket", "Bytes", "Clockwork", "Messaging", "Reactor"],
             path: "Tests/WebSocketEcho", swiftSettings: house),
+        // libFuzzer's targets (`make fuzz`); built as usual it plays files.
+        .executableTarget(
+            name: "fuzz", dependencies: world + ["Support"], path: "Tests/Fuzz", exclude: ["run"],
+            swiftSettings: house),
         // Our own tree, held against our own rules.
         tests("Tidy", []),
         tests("Reactor", ["Reactor", "Bytes", "Clockwork", "Messaging", "CFaults"]),

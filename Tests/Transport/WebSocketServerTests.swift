@@ -128,7 +128,8 @@ import WebSocket
         }
         let isDone = world.turns {
             slow.read()
-            return Frames(slow.received).messages.count == count * message.count
+            let expected = count * message.count
+            return slow.received.count > expected && Frames(slow.received).messages.count == expected
         }
         #expect(isDone)
         let frames = Frames(slow.received)
