@@ -42,6 +42,17 @@ extension Server {
         }
     }
 
+    /// Says Close behind what MQTT has said, where a WebSocket is open. True if the client owes an answer: until it
+    /// has come the connection stays, or browsers would call the end unclean (RFC 6455 §7.1.1).
+    func writeClose(_ slot: Int, now: Now) -> Bool {
+        guard let webSocket = sockets[slot].webSocket, webSocket.request != nil, webSocket.end == nil else {
+            return false
+        }
+        webSocket.close(stopsAt == nil ? .normal : .goingAway)
+        write(slot, now: now)
+        return true
+    }
+
     /// Writes a connection's output in frames, as much as the system takes.
     func writeFrames(_ webSocket: WebSocketLayer, _ slot: Int, _ token: Token, now: Now) {
         // What a written frame lets the broker send has its own turn.

@@ -32,7 +32,7 @@ package final class Server: LoopHandler {
     private let inbox = DatagramInbox()
     private var dirty: [Int] = []
     /// When the end no longer waits for peers to close; nil while the server serves.
-    private var stopsAt: Deadline?
+    private(set) var stopsAt: Deadline?
 
     /// The socket of one connection.
     struct Socket {
@@ -207,12 +207,9 @@ package final class Server: LoopHandler {
 
     /// The engine is done with the connection: what was written still reaches the peer.
     func drop(_ slot: Int, because end: ConnectionEnd = .lost, now: Now) {
-        if let webSocket = sockets[slot].webSocket {
-            webSocket.close(stopsAt == nil ? .normal : .goingAway)
-            write(slot, now: now)
-        }
+        let awaitsClose = writeClose(slot, now: now)
         guard let token = sockets[slot].token else { return }
-        loop.finish(token)
+        loop.finish(token, awaitsAnswer: awaitsClose)
         release(slot, token)
         engine.connectionEnded(slot, because: end, now: now)
     }

@@ -81,6 +81,10 @@ class WebSocketWire:
             opcode, payload = self.frame()
             if opcode == 8:
                 break
+        try:
+            self.send(frame(8, payload))
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # The other side has seen enough.
         assert self.rest() == b""
         return int.from_bytes(payload[:2], "big")
 

@@ -1,5 +1,8 @@
+import BrokerCore
+import Bytes
 import ConnectionCore
 import Engine
+import Reactor
 import Support
 import Testing
 import Transport
@@ -98,10 +101,15 @@ import WebSocket
         let leaving = try client(world)
         try leaving.send("82 82 00000000 | e0 00")
         #expect(world.hears(leaving, "88 02 03e8"))
+        // The client has the last word, and the connection ends behind it.
+        #expect(!leaving.isEnded)
+        #expect(world.server.loop.lingering == 1)
+        try leaving.send("88 82 00000000 03e8")
         #expect(world.ends(leaving))
         let staying = try client(world)
         world.server.stop(now: world.server.loop.now)
         #expect(world.hears(staying, "88 02 03e9"))
+        try staying.send("88 82 00000000 03e9")
         #expect(world.ends(staying))
     }
 
