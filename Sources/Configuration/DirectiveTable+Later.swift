@@ -69,7 +69,6 @@ extension DirectiveTable {
         .never(.warning, "websockets_headers_size", "a handshake may have 8192 bytes and 64 header fields"),
         .never(.warning, "websockets_log_level", "write log_type websockets"),
         .never(.warning, "packet_buffer_size", "buffers grow as they need; write_buffer_bytes bounds them"),
-        .never(.warning, "max_topic_alias_broker", unless: "0", "clients are sent full topic names"),
         .never(.warning, "enable_control_api", unless: "false", "there are no $CONTROL topics"),
         .never(.warning, "global_max_clients", "write max_clients"),
         .never(.warning, "global_max_connections", "write max_clients"),

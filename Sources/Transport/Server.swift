@@ -187,7 +187,7 @@ package final class Server: LoopHandler {
     func write(_ slot: Int, now: Now) {
         guard let token = sockets[slot].token else { return }
         if let webSocket = sockets[slot].webSocket { return writeFrames(webSocket, slot, token, now: now) }
-        let output = engine.output(of: slot)
+        let output = engine.outputToWrite(of: slot)
         guard !output.isEmpty else { return }
         switch loop.write(token, output) {
         case .wrote(let count): engine.wrote(count, on: slot, now: now)
@@ -299,6 +299,7 @@ package final class Server: LoopHandler {
             case .connection(let slot, let log): report(.connection(sockets[slot].peer, log))
             case .device(let log): report(.device(log))
             case .subscription(let log): report(.subscription(log))
+            case .queue(let log): report(.queue(log))
             }
         }
     }

@@ -44,10 +44,18 @@ extension BrokerLimits {
         queuedBytesMax = limits.queuedBytesMax
         heldBytesMax = limits.queuedTotalBytesMax
         // Who gives messages, topics or subscriptions more room means their names and places too.
-        heldOverheadBytesMax = max(heldOverheadBytesMax, heldBytesMax)
-        queuedDeliveriesMax = max(queuedDeliveriesMax, heldBytesMax / 16)
-        retainedLevelsMax = max(retainedLevelsMax, 10 * limits.retainedMessagesMax)
-        subscriptionLevelsMax = max(subscriptionLevelsMax, 2 * limits.subscriptionsMax)
+        heldOverheadBytesMax = limits.queuedTotalOverheadMax ?? max(heldOverheadBytesMax, heldBytesMax)
+        queuedDeliveriesMax = limits.queuedTotalMessagesMax ?? max(queuedDeliveriesMax, heldBytesMax / 16)
+        retainedLevelsMax = limits.retainedLevelsMax ?? max(retainedLevelsMax, 10 * limits.retainedMessagesMax)
+        subscriptionLevelsMax =
+            limits.subscriptionLevelsMax ?? max(subscriptionLevelsMax, 2 * limits.subscriptionsMax)
+        routeEntriesMax = limits.routeCacheEntriesMax ?? routeEntriesMax
+        queueFullPolicy =
+            switch configuration.broker.queueFullPolicy {
+            case .dropNewest: .dropNewest
+            case .dropOldest: .dropOldest
+            case .refuse: .refuse
+            }
         retainedMessagesMax = limits.retainedMessagesMax
         retainedBytesMax = limits.retainedBytesMax
         sessionExpiryMax = configuration.sessionExpirySeconds
@@ -74,6 +82,14 @@ extension ConnectionLimits {
         receiveMaximum = limits.inflightMessagesMax
         retainAvailable = configuration.broker.isRetainAvailable
         persistentSessionExpiry = configuration.sessionExpirySeconds
+        let answers = configuration.answers
+        checksPayloadFormat = answers.checksPayloadFormat
+        responseInformation = answers.responseInformation
+        if !answers.serverReferences.isEmpty {
+            redirection = ServerRedirection(
+                references: answers.serverReferences, isPermanent: answers.hasMoved,
+                refusesNewClients: answers.redirectsClients)
+        }
         listeners = configuration.listeners.map { listener in
             var rules = Listener()
             guard case .mqtt(let settings) = listener.kind else { return rules }
@@ -81,6 +97,7 @@ extension ConnectionLimits {
             rules.connectionsMax = settings.connectionsMax ?? .max
             rules.qosMax = QoS(rawValue: settings.qosMax) ?? .exactlyOnce
             rules.topicAliasMax = settings.topicAliasMax
+            rules.outgoingAliasMax = settings.outgoingAliasMax
             rules.allowsEmptyClientID = settings.allowsEmptyClientID
             rules.assignedClientIDPrefix = settings.autoIDPrefix
             return rules
