@@ -8,7 +8,7 @@ PYTHON ?= /usr/bin/python3
 STRICT := --explicit-target-dependency-import-check error
 BINARY := .build/release/dormouse
 # Debian packages: what the build needs, what the README tries the gateway with, and what the tests need beside them.
-BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev
+BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev libssl-dev
 RUN_PACKAGES := mosquitto-clients
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark paho.mqtt.c-examples python3 python3-venv procps iproute2
 
@@ -48,7 +48,7 @@ bench-topics: build-packages ## what a million subscriptions and 100,000 retaine
 sim: ## simulate from a seed: make sim SEED=1, or for a time: make sim MINUTES=5
 	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
-fuzz: build-packages ## fuzz what takes bytes from strangers: make fuzz TARGET=decoder|connection|filters MINUTES=20
+fuzz: build-packages ## fuzz what takes bytes from strangers: make fuzz TARGET=decoder|connection|filters|websocket MINUTES=20
 	@Tests/Fuzz/run $(TARGET) $(or $(MINUTES),20)
 
 format: ## lay the source out

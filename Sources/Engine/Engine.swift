@@ -61,9 +61,9 @@ package struct Engine {
         settle(now)
     }
 
-    /// The socket is gone; the connection's number is free from here on.
-    package mutating func connectionEnded(_ connection: Int, now: Now) {
-        connections.ended(connection, into: &connectionEffects)
+    /// The socket is gone, for this reason as far as MQTT had none; the connection's number is free from here on.
+    package mutating func connectionEnded(_ connection: Int, because end: ConnectionEnd = .lost, now: Now) {
+        connections.ended(connection, because: end, into: &connectionEffects)
         settle(now)
     }
 
