@@ -10,7 +10,9 @@ package import Reactor
 /// written once and all datagrams leave together (DESIGN §3).
 package final class Server: LoopHandler {
     package let loop: EventLoop
-    package private(set) var engine: Engine
+    /// The engine, in memory of its own: as a property of a class it would be copied whole, reference by reference,
+    /// by each call that only looks at it.
+    private let core: UnsafeMutablePointer<Engine>
     private let report: (ServerEvent) -> Void
 
     /// Connections by the reactor's token slot, and the reverse.
@@ -48,13 +50,22 @@ package final class Server: LoopHandler {
         settings: EngineSettings, seed: UInt64, report: @escaping (ServerEvent) -> Void
     ) throws(ReactorError) {
         loop = try EventLoop()
-        engine = Engine(settings: settings, seed: seed, now: loop.now)
+        core = .allocate(capacity: 1)
+        core.initialize(to: Engine(settings: settings, seed: seed, now: loop.now))
         self.report = report
     }
 
     deinit {
         engine.tearDown()
+        core.deinitialize(count: 1)
+        core.deallocate()
         readBuffer.deallocate()
+    }
+
+    /// The protocols and all that they know.
+    package private(set) var engine: Engine {
+        @inline(__always) unsafeAddress { UnsafePointer(core) }
+        @inline(__always) unsafeMutableAddress { core }
     }
 
     /// Opens the listeners; their numbers in the engine are their places in the list.
@@ -178,7 +189,7 @@ package final class Server: LoopHandler {
     /// Writes a connection's output, as much as the system takes.
     private func write(_ slot: Int, now: Now) {
         guard let token = sockets[slot].token else { return }
-        let output = engine.outputToWrite(of: slot)
+        let output = engine.output(of: slot)
         guard !output.isEmpty else { return }
         switch loop.write(token, output) {
         case .wrote(let count): engine.wrote(count, on: slot, now: now)
