@@ -56,9 +56,9 @@ extension Server {
     /// Writes a connection's output in frames, as much as the system takes.
     func writeFrames(_ webSocket: WebSocketLayer, _ slot: Int, _ token: Token, now: Now) {
         // What a written frame lets the broker send has its own turn.
-        var left = engine.outputToWrite(of: slot).count
+        var left = engine.output(of: slot).count
         while left > 0 || webSocket.hasOwnOutput {
-            let pieces = webSocket.pieces(for: engine.outputToWrite(of: slot))
+            let pieces = webSocket.pieces(for: engine.output(of: slot))
             switch loop.write(token, pieces.body, pieces.framing, pieces.nextBody) {
             case .failed: return forget(slot, now: now)
             case .wrote(let count):

@@ -56,13 +56,22 @@ package final class Server: LoopHandler {
         settings: EngineSettings, seed: UInt64, report: @escaping (ServerEvent) -> Void
     ) throws(ReactorError) {
         loop = try EventLoop()
-        engine = Engine(settings: settings, seed: seed, now: loop.now)
+        core = .allocate(capacity: 1)
+        core.initialize(to: Engine(settings: settings, seed: seed, now: loop.now))
         self.report = report
     }
 
     deinit {
         engine.tearDown()
+        core.deinitialize(count: 1)
+        core.deallocate()
         readBuffer.deallocate()
+    }
+
+    /// The protocols and all that they know.
+    package private(set) var engine: Engine {
+        @inline(__always) unsafeAddress { UnsafePointer(core) }
+        @inline(__always) unsafeMutableAddress { core }
     }
 
     /// Opens the listeners; their numbers in the engine are their places in the list.
@@ -187,7 +196,7 @@ package final class Server: LoopHandler {
     func write(_ slot: Int, now: Now) {
         guard let token = sockets[slot].token else { return }
         if let webSocket = sockets[slot].webSocket { return writeFrames(webSocket, slot, token, now: now) }
-        let output = engine.outputToWrite(of: slot)
+        let output = engine.output(of: slot)
         guard !output.isEmpty else { return }
         switch loop.write(token, output) {
         case .wrote(let count): engine.wrote(count, on: slot, now: now)
