@@ -51,7 +51,7 @@ import Testing
         #expect(world.messages(watcher).map(\.payload) == ["c"])
     }
 
-    @Test("A retained will is retained [MQTT-3.1.2-17]")
+    @Test("A retained will is retained [MQTT-3.1.2-15] [MQTT311-3.1.2-17]")
     func retained() {
         var world = BrokerWorld()
         var retained = will

@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test(
-        "A message at QoS 2 for which there is no room is not acknowledged before MQTT 5, and the connection ends",
+        "A message at QoS 2 without room ends the connection unacknowledged before MQTT 5 [MQTT311-4.8.0-2]",
         arguments: [ProtocolVersion.v3_1, .v3_1_1])
     func noRoomBeforeV5(version: ProtocolVersion) throws {
         let world = ConnectionWorld()
