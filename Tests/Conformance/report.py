@@ -28,6 +28,8 @@ CITATION = re.compile(r"\[(MQTT(?:311)?)-(\d+\.\d+\.\d+-\d+)\]")
 LIKE_A_CITATION = re.compile(r"\[MQTT(?:311)?-\d[^\]\s]*\]?")
 OLD_FORM = re.compile(r"3\.1\.1,? \[MQTT-\d")
 FIXTURE_TAG = re.compile(r"(MQTT(?:311)?)-(\d+\.\d+\.\d+-\d+)")
+# Strings and comments, of Swift and of Python.
+WORDS_IN_CODE = re.compile(r'"""[\s\S]*?"""|"(?:[^"\\\n]|\\.)*"|//[^\n]*|# [^\n]*')
 # What else stands in a test's title only to be found again.
 REFERENCES = re.compile(r"\s*(\[(MQTT(311)?-\d|attack |M-\d)[^\]]*\]|\(attack case[^)]*\))")
 
@@ -208,8 +210,9 @@ def owners_in(file, text):
 
 
 def uses(body, name):
-    """Whether a test's text has the name of a table or helper: on its own, not as a member of something else."""
-    return re.search(rf"(?:(?<![\w.])|(?<=Self\.)|(?<=self\.)){re.escape(name)}\b", body)
+    """Whether a test's code has the name of a table or helper: on its own, not as a member of something else."""
+    code = WORDS_IN_CODE.sub("", body)
+    return re.search(rf"(?:(?<![\w.])|(?<=Self\.)|(?<=self\.)){re.escape(name)}\b", code)
 
 
 def python_blocks(text):

@@ -34,7 +34,7 @@ import Testing
 
     func helper() {}  // [MQTT-1.0.0-1]
 
-    @Test("Another [MQTT311-1.0.0-1]") func another() { #expect(some.questions.isEmpty) }
+    @Test("Other questions [MQTT311-1.0.0-1]") func another() { #expect(some.questions.isEmpty) }
 
     @Test(
         "On two lines [MQTT311-1.0.0-4]",
@@ -103,7 +103,7 @@ def test_swift_tests_show_what_they_and_their_tables_cite(tree):
     file = "Tests/Some/AnswerTests.swift"
     assert shown(found, "MQTT", "1.0.0-1") == [(file, "On two lines"), (file, "The server answers")]
     assert shown(found, "MQTT", "1.0.0-4") == [(file, "The server answers")]
-    assert shown(found, "MQTT311", "1.0.0-1") == [(file, "Another")]
+    assert shown(found, "MQTT311", "1.0.0-1") == [(file, "Other questions")]
     assert shown(found, "MQTT311", "1.0.0-4") == [(file, "On two lines")]
     assert missing(found) == [] and found.faults == []
     # Above the suite, and in a helper that no test calls.

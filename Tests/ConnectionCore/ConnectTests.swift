@@ -51,7 +51,7 @@ import Testing
 
     // MARK: CONNACK
 
-    @Test("CONNACK in 3.1 and 3.1.1 is four bytes, and only 3.1.1 has Session Present [MQTT311-3.2.2-2] [MQTT311-3.2.2-3]")
+    @Test("Before MQTT 5 CONNACK is four bytes; 3.1.1 has Session Present [MQTT311-3.2.2-2] [MQTT311-3.2.2-3]")
     func plainConnack() throws {
         for (version, isPresent, bytes) in [
             (ProtocolVersion.v3_1, false, "20 02 00 00"), (.v3_1, true, "20 02 00 00"),
