@@ -291,6 +291,25 @@ def test_only_subscriptions_with_an_identifier_send_one(broker, mine):
         assert client.message().properties == {}
 
 
+def test_identifiers_options_and_properties_wait_with_a_message(broker, mine):
+    """For a client that is away, and with retained messages. [MQTT-3.3.4-3] [MQTT-3.3.4-4] [MQTT-3.3.1-13]
+    [MQTT-3.3.2-17] [MQTT-3.3.2-18]"""
+    pairs = [("b", "1"), ("a", "2"), ("b", "1")]
+    with Client(broker, V5, mine, **keeping(V5)) as client:
+        client.subscribe((mine, 1 | RETAIN_AS_PUBLISHED), subscription_identifier=7)
+        client.subscribe((mine + "/#", 2), subscription_identifier=8)
+    with Client(broker, V5) as sender:
+        sender.publish(mine, "x", 2, retain=True, user_property=pairs)
+    with Client(broker, V5, mine, **keeping(V5)) as client:
+        message = client.message()
+        assert (message.qos, message.retain, message.properties["user_property"]) == (2, True, pairs)
+        assert sorted(message.properties["subscription_identifier"]) == [7, 8]
+        client.subscribe(mine, subscription_identifier=9)
+        message = client.message()
+        assert message.retain
+        assert message.properties == {"user_property": pairs, "subscription_identifier": [9]}
+
+
 def test_a_subscription_identifier_from_a_client(broker):
     """[MQTT-3.3.4-6]"""
     assert violation(broker, V5, publish(V5, "t", subscription_identifier=1)) == 0x82
@@ -304,6 +323,22 @@ def test_more_messages_than_the_servers_receive_maximum(broker, mine):
             client.send(publish(V5, mine, "", 2, identifier))
             assert client.next(PUBREC).identifier == identifier
         assert client.send(publish(V5, mine, "", 2, maximum + 1)).end() == 0x93
+
+
+def test_what_was_refused_or_acknowledged_is_no_part_of_the_quota(broker, mine):
+    """[MQTT-3.3.4-7] [MQTT-4.3.3-9]"""
+    with Client(broker, V5) as client:
+        maximum = client.connack.properties["receive_maximum"]
+        for identifier in range(1, maximum):
+            client.send(publish(V5, mine, "", 2, identifier))
+            assert client.next(PUBREC).code < 0x80
+        for identifier in range(maximum, 3 * maximum):
+            client.send(publish(V5, "$SYS/" + mine, "", 2, identifier))
+            assert client.next(PUBREC).code == 0x87
+            client.send(publish(V5, mine, "", 1, identifier))
+            assert client.next(PUBACK).code < 0x80
+        client.send(publish(V5, mine, "", 2, maximum))
+        assert client.next(PUBREC).code < 0x80
 
 
 @both_versions
