@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test("The time of a session runs while nobody is connected, and begins anew each time [MQTT-4.1.0-1] [MQTT-4.1.0-2]")
+    @Test("The time of a session runs while nobody is connected, anew each time [MQTT-4.1.0-1] [MQTT-4.1.0-2]")
     func sessions() {
         var world = BrokerWorld()
         var client = world.client("c", expiry: 100)
