@@ -68,7 +68,7 @@ import Testing
         world.publish(writer, "a", "x", retain: true, expiry: 10)
         for (seconds, left) in [(4, [UInt32(6)]), (5, [1]), (2, [])] {
             world.advance(.seconds(seconds))
-            let reader = world.client("reader\(seconds)")
+            let reader = world.client(ByteString("reader\(seconds)"))
             world.subscribe(reader, "a")
             #expect(world.messages(reader).map(\.expiry) == left)
         }
