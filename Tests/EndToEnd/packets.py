@@ -170,7 +170,7 @@ def parse(packet, version):
     cursor = Cursor(packet[1:])
     assert cursor.variable() == len(cursor.content)
     kind, flags = packet[0] >> 4, packet[0] & 0x0F
-    found = SimpleNamespace(kind=kind, flags=flags, raw=packet, code=0)
+    found = SimpleNamespace(kind=kind, flags=flags, raw=packet, code=0, codes=[])
     if kind == CONNACK:
         found.present, found.code = cursor.number(1), cursor.number(1)
         found.properties = cursor.properties(version)
