@@ -34,7 +34,7 @@ def test_an_answer_adds_nothing_that_its_client_cannot_take(broker, kind):
     [MQTT-3.1.2-24]"""
     longest = answer(broker, CAUSES[kind])
     said = parse(longest, V5)
-    assert said.kind == kind
+    assert said.kind == kind and "reason_string" in said.properties
     for maximum in {30, len(longest) - 1, len(longest), len(longest) + 1}:
         if maximum >= 30:
             short = parse(answer(broker, CAUSES[kind], maximum), V5)
@@ -50,6 +50,7 @@ def test_a_refusal_adds_nothing_that_its_client_cannot_take(broker):
         with Wire(broker.tcp) as wire:
             return wire.send(connect(V5, "x" * 257, **options)).rest()
     longest = refusal()
+    assert "reason_string" in parse(longest, V5).properties
     for maximum in {5, 10, len(longest) - 1, len(longest), len(longest) + 1}:
         short = refusal(maximum_packet_size=maximum)
         assert len(short) <= maximum
