@@ -51,9 +51,13 @@ let package = Package(
         module("MQTTWire", ["Bytes", "Messaging"]),
         module("MQTTSNWire", ["Bytes", "Messaging"]),
 
+        // OpenSSL's libcrypto, and how clients show who they are.
+        .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("crypto")]),
+        module("Authentication", ["Bytes", "COpenSSL"]),
+
         // The cores: siblings that never import each other, and the engine that joins them.
         module("BrokerCore", ["Bytes", "Clockwork", "Messaging", deque, ordered]),
-        module("ConnectionCore", ["Bytes", "Clockwork", "Messaging", "MQTTWire"]),
+        module("ConnectionCore", ["Authentication", "Bytes", "Clockwork", "Messaging", "MQTTWire"]),
         module("GatewayCore", ["Bytes", "Clockwork", "Messaging", "MQTTSNWire", deque]),
         module(
             "Engine",
@@ -71,12 +75,13 @@ let package = Package(
         module(
             "Transport",
             ["Bytes", "Clockwork", "Messaging", "ConnectionCore", "GatewayCore", "Reactor", "Engine"]),
-        module("Configuration", ["Bytes"]),
+        module("Configuration", ["Authentication", "Bytes"]),
         .executableTarget(
             name: "dormouse",
             dependencies: [
                 "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "BrokerCore", "ConnectionCore",
-                "GatewayCore", "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", arguments, logging,
+                "GatewayCore", "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "Authentication",
+                arguments, logging,
             ],
             swiftSettings: house),
 
@@ -90,11 +95,13 @@ let package = Package(
         tests("Messaging", ["Messaging", "Bytes"]),
         tests("MQTTWire", ["MQTTWire", "Bytes", "Clockwork", "Messaging"]),
         tests("MQTTSNWire", ["MQTTSNWire", "Bytes", "Clockwork", "Messaging"]),
+        tests("Authentication", ["Authentication", "Bytes", "Clockwork"]),
         tests("BrokerCore", ["BrokerCore", "Bytes", "Clockwork", "Messaging"]),
-        tests("ConnectionCore", ["ConnectionCore", "Bytes", "Clockwork", "Messaging", "MQTTWire"]),
+        tests(
+            "ConnectionCore", ["ConnectionCore", "Authentication", "Bytes", "Clockwork", "Messaging", "MQTTWire"]),
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("DeviceCore", ["DeviceCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
-        tests("Configuration", ["Configuration", "Bytes"]),
+        tests("Configuration", ["Configuration", "Authentication", "Bytes"]),
         tests(
             "Transport",
             [

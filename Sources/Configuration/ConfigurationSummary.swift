@@ -1,3 +1,5 @@
+internal import Authentication
+
 extension GatewayConfiguration {
     /// What is in force, for `dormouse check -v` and the start of a log: a line for each listener, the durability,
     /// and each limit by its directive.
@@ -15,7 +17,9 @@ extension ListenerConfiguration {
         case .mqtt(let settings):
             let most = settings.connectionsMax.map { ", \($0) connections at most" } ?? ""
             let qos = settings.qosMax < 2 ? ", QoS \(settings.qosMax) at most" : ""
-            return "listener \(port) \(place) mqtt, \(clients)\(most)\(qos)"
+            let count = settings.scramUsers.map { $0.count }
+            let users = count.map { ", \($0) \($0 == 1 ? "user" : "users") by SCRAM-SHA-256" } ?? ""
+            return "listener \(port) \(place) mqtt, \(clients)\(users)\(most)\(qos)"
         case .mqttsn(let settings):
             let topics = settings.predefinedTopics.count
             let manner = settings.isStrict ? ", strict" : ""

@@ -14,6 +14,9 @@ extension Connections {
             effects.append(.log(slot: slot, .ended(nil, .violated(code))))
             return stop(slot)
         }
+        if case .authenticating = connections[slot].state {
+            return rejectUnauthenticated(slot, code, into: &effects)
+        }
         fail(slot, code, .violated(code), into: &effects)
     }
 
@@ -44,6 +47,9 @@ extension Connections {
         switch connections[slot].state {
         case .free, .closing: return
         case .opened:
+            if end == .connectTimedOut { counters.connectTimeouts += 1 }
+        case .authenticating:
+            clientID = connections[slot].clientID
             if end == .connectTimedOut { counters.connectTimeouts += 1 }
         case .attaching, .connected:
             clientID = connections[slot].clientID
