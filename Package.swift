@@ -95,10 +95,18 @@ let package = Package(
         tests("Messaging", ["Messaging", "Bytes"]),
         tests("MQTTWire", ["MQTTWire", "Bytes", "Clockwork", "Messaging"]),
         tests("MQTTSNWire", ["MQTTSNWire", "Bytes", "Clockwork", "Messaging"]),
-        tests("Authentication", ["Authentication", "Bytes", "Clockwork"]),
+        .target(
+            name: "ScramClient", dependencies: ["Authentication", "Bytes"], path: "Tests/Authentication/Client",
+            swiftSettings: house),
+        .testTarget(
+            name: "AuthenticationTests", dependencies: ["Authentication", "ScramClient", "Bytes", "Clockwork"],
+            path: "Tests/Authentication", exclude: ["Client"], swiftSettings: house),
         tests("BrokerCore", ["BrokerCore", "Bytes", "Clockwork", "Messaging"]),
         tests(
-            "ConnectionCore", ["ConnectionCore", "Authentication", "Bytes", "Clockwork", "Messaging", "MQTTWire"]),
+            "ConnectionCore",
+            [
+                "ConnectionCore", "Authentication", "ScramClient", "Bytes", "Clockwork", "Messaging", "MQTTWire",
+            ]),
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("DeviceCore", ["DeviceCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("Configuration", ["Configuration", "Authentication", "Bytes"]),

@@ -55,7 +55,8 @@ struct Passwd: ParsableCommand {
 
     private func verifier(of password: [UInt8]) throws -> ScramVerifier {
         if password.contains(where: { $0 >= 0x80 }) {
-            Console.error("warning: clients may take other bytes for this password (SASLprep); ASCII is the same for all")
+            Console.error(
+                "warning: clients may take other bytes for this password (SASLprep); ASCII is the same for all")
         }
         do throws(AuthenticationFailure) {
             let salt = Process.randomBytes(ScramVerifier.saltUsual)
@@ -101,7 +102,7 @@ enum Password {
             tcsetattr(STDIN_FILENO, TCSAFLUSH, &usual)
             Console.error("")
         }
-        prompt.withCString { _ = write(STDERR_FILENO, $0, strlen($0)) }
+        prompt.withCString { _ = Glibc.write(STDERR_FILENO, $0, strlen($0)) }
         return line()
     }
 
@@ -109,7 +110,7 @@ enum Password {
     private static func line() -> [UInt8] {
         var bytes: [UInt8] = []
         var byte: UInt8 = 0
-        while bytes.count <= bytesMax, read(STDIN_FILENO, &byte, 1) == 1, byte != 0x0A { bytes.append(byte) }
+        while bytes.count <= bytesMax, Glibc.read(STDIN_FILENO, &byte, 1) == 1, byte != 0x0A { bytes.append(byte) }
         if bytes.last == 0x0D { bytes.removeLast() }
         return bytes
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bytes
 import Configuration
+import ConnectionCore
 import Engine
 import Glibc
 import Logging

@@ -26,7 +26,8 @@ import Testing
             "Configuration": ["Authentication", "Bytes", "Glibc", "Musl"],
             "Transport": bottom.union(["ConnectionCore", "GatewayCore", "Engine", "Reactor"]),
             "dormouse": bottom.union(wires).union(cores).union([
-                "Authentication", "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "Glibc", "Musl", "ArgumentParser",
+                "Authentication", "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "Glibc", "Musl",
+                "ArgumentParser",
                 "Logging",
             ]),
         ]
