@@ -152,10 +152,10 @@ extension Connections {
 
     /// A fault before CONNACK, which then says so: DISCONNECT has no place here [MQTT-3.14.0-1].
     mutating func rejectUnauthenticated(
-        _ slot: Int, _ code: ReasonCode, into effects: inout [ConnectionEffect]
+        _ slot: Int, _ code: ReasonCode, _ text: ReasonText, into effects: inout [ConnectionEffect]
     ) {
         counters.violations += 1
-        send(.connack(ConnackPacket(sessionPresent: false, reasonCode: code)), to: slot)
+        sendRefusal(slot, code, text)
         effects.append(.log(slot: slot, .ended(connections[slot].clientID, .violated(code))))
         stop(slot)
     }
