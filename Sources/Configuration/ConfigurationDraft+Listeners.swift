@@ -34,10 +34,11 @@ extension ConfigurationDraft {
             "no listener for devices: add `listener 1883 127.0.0.1` and below it `protocol mqttsn`")
     }
 
-    private mutating func warnNobody(at location: FileLocation) {
+    private mutating func warnNobody(at location: FileLocation, areDevices: Bool = false) {
+        let who = areDevices ? "devices cannot show who they are yet" : "there are no users; scram_file names some"
         report(
             .warning, at: location,
-            "every client is refused: allow_anonymous is false, and there are no users; scram_file names some")
+            "every client is refused: allow_anonymous is false, and \(who)")
     }
 
     private mutating func finish(_ draft: ListenerDraft) -> ListenerConfiguration? {
@@ -56,7 +57,7 @@ extension ConfigurationDraft {
                     + "`allow_anonymous true` to let everybody in, "
                     + (draft.transport == .mqtt ? "name users with `scram_file`, " : "") + "or listen on 127.0.0.1")
         }
-        if isLocal, asked == false, !hasUsers { warnNobody(at: location) }
+        if isLocal, asked == false, !hasUsers { warnNobody(at: location, areDevices: draft.transport == .mqttsn) }
         return ListenerConfiguration(
             port: draft.port, addresses: addresses, toleratesMissingFamily: addresses.count > 1,
             allowsAnonymous: asked ?? (isLocal && !hasUsers), kind: kind(of: draft, security), origin: location)

@@ -26,7 +26,7 @@ struct UserFile {
         let place = target ?? path
         var old = stat()
         let isThere = stat(place, &old) == 0
-        var name = Array("\(place).XXXXXX".utf8CString)
+        var name = Array((place + "." + String(repeating: "X", count: 6)).utf8CString)
         let descriptor = mkstemp(&name)
         guard descriptor >= 0 else { throw failure("write beside") }
         let temporary = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -378,7 +378,7 @@ extension AuthenticateTests {
     }
 
     @Test(
-        "AUTH out of turn, or with another method, is a protocol error [MQTT-4.12.1-1] [MQTT-3.15.1-1] (attack case 28)",
+        "AUTH out of turn, or with another method: DISCONNECT [MQTT-4.12.1-1] [MQTT-3.15.1-1] (attack case 28)",
         arguments: [
             ("f0 12 18 10 15 000d 'SCRAM-SHA-256'", ReasonCode.protocolError),
             ("f0 12 00 10 15 000d 'SCRAM-SHA-256'", .protocolError), ("f0 00", .protocolError),

@@ -128,7 +128,7 @@ def test_users_of_another_implementation_come_in(gateway):
 @pytest.mark.parametrize("user, password", [("alice", "wonderland"), ("nobody", "wonder land"), ("bob", "builder")])
 def test_a_wrong_password_and_an_unknown_user_look_the_same(gateway, user, password):
     client = Scram(gateway, user, password)
-    assert client.final == (0x20, 0x87, {})
+    assert client.final[:2] == (0x20, 0x87) and 0x16 not in client.final[2]
     assert client.wire.rest() == b""
 
 
@@ -149,7 +149,7 @@ def test_a_session_belongs_to_who_authenticated(gateway):
     assert alice.wire.packet() == octets("90 04 0001 00 01")
     for clean in (False, True):
         thief = Scram(gateway, "bob,=", "builder", client_id="hers", clean=clean)
-        assert thief.final == (0x20, 0x87, {})
+        assert thief.final[:2] == (0x20, 0x87)
     assert alice.is_served()
     alice.wire.close()
     assert Scram(gateway, "bob,=", "builder", client_id="hers").reason == 0x87
