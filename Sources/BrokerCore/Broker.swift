@@ -12,10 +12,21 @@ package struct Broker {
     package internal(set) var counters = BrokerCounters()
 
     var topics: TopicTable<TopicRecord>
+    /// Subscriptions to names without wildcards, a list for each topic.
+    var exactSubscriptions: SubscriberLists
     var wildcards: SubscriptionTree
     var retainedTopics: RetainedTree
     /// Moves on whenever a wildcard subscription changes: routes of an older generation are rebuilt when next used.
     var generation: UInt32 = 1
+
+    /// Shared subscriptions stand in `topics` and `wildcards` once for each group, under `groupMark`.
+    var shared: SharedGroups
+    /// Who may do what, and how often that was changed.
+    var accessRules = AccessRules.allowAll
+    var accessGeneration: UInt32 = 1
+    /// Whether anybody is denied anything: false costs a branch where rules would be asked.
+    var isRestricted = false
+    var publishers = PublisherTable()
 
     var messages = MessageTable()
     var identifierLists = IdentifierLists()
@@ -33,9 +44,9 @@ package struct Broker {
     var connectionSessions: [Int32] = []
     var deviceSessions: [Int32] = []
     /// Sessions with deliveries left when their share of a turn was used up.
-    var line: Deque<Int> = []
+    var line = SlotLine()
     /// Sessions that wait for a search through the retained topics, and what this turn's searches may still cost.
-    var searchLine: Deque<Int> = []
+    var searchLine = SlotLine()
     var searchNodesLeft = 0
     var searchInstant = Instant(nanoseconds: 0)
     /// Two timers for each session: its expiry, and its will's delay.
@@ -48,11 +59,15 @@ package struct Broker {
     var retainedOverhead = 0
     /// Places taken in all queues.
     var queuedDeliveries = 0
+    /// Messages that the room of all queues was too small for, since it last was large enough.
+    var turnedAwayByAll: UInt64 = 0
     /// How many deliveries that links cannot carry may still be followed by the next one in this turn.
     var abandonsLeft = 0
     var abandonInstant = Instant(nanoseconds: 0)
-    /// Entries of all routes that topics remember, at most; they are all forgotten when there are too many.
+    /// Entries of all routes that topics remember, at most, and the topics that remember them: the oldest are
+    /// forgotten when there are too many.
     var routeEntries = 0
+    var routedTopics: Deque<TopicID> = []
     /// The next session to be told that the server goes.
     var nextToShutDown = 0
     var random: SeededGenerator
@@ -61,8 +76,10 @@ package struct Broker {
         self.limits = limits
         var generator = SeededGenerator(seed: seed)
         topics = TopicTable(seed: generator.next(), empty: TopicRecord())
+        exactSubscriptions = SubscriberLists(seed: generator.next())
         wildcards = SubscriptionTree(seed: generator.next())
         retainedTopics = RetainedTree(seed: generator.next())
+        shared = SharedGroups(seed: generator.next())
         random = generator
     }
 
@@ -73,14 +90,10 @@ package struct Broker {
     ) {
         sweep()
         switch request {
-        case .attach(let offer): return attachRequested(offer, link: link, now: now, into: &effects)
-        // A device's topic ids outlive its link: these two need no session.
-        case .keep(let topic): return topics.keep(topic)
-        case .forget(let topic): return topics.forget(topic)
-        default: break
-        }
-        // A device's record holds topics beyond its link, and lets them go when its session is over.
-        switch request {
+        case .attach(let offer):
+            counters.attachRequests += 1
+            return attachRequested(offer, link: link, now: now, into: &effects)
+        // A device's topic ids outlive its link, and its record lets them go when its session is over.
         case .keep(let topic): return topics.keep(topic)
         case .forget(let topic): return topics.forget(topic)
         default: break
@@ -105,7 +118,7 @@ package struct Broker {
         case .subscribe(let identifier, let requests):
             subscribeReceived(identifier, requests, session: session, link: link, now: now, into: &effects)
         case .unsubscribe(let identifier, let filters):
-            unsubscribeReceived(identifier, filters, session: session, link: link, into: &effects)
+            unsubscribeReceived(identifier, filters, session: session, link: link, now: now, into: &effects)
         case .resolve(let token, let name):
             resolveReceived(token, name, link: link, into: &effects)
         case .setWill(let will):
@@ -125,6 +138,7 @@ package struct Broker {
         while effects.list.count < effectsPerTurn, let timer = timers.expire(to: now.instant) {
             let session = timer >> 1
             if timer & 1 == 0 {
+                counters.sessionsExpired += 1
                 end(session, now: now, into: &effects)
             } else {
                 publishPendingWill(session, now: now, into: &effects)
@@ -171,6 +185,7 @@ package struct Broker {
         var gauges = gauges_
         gauges.offlineSessions = sessionsByClientID.count - gauges.connectedClients - gauges.connectedDevices
         gauges.retainedBytes = heldRetainedBytes
+        gauges.sharedSubscriptions = shared.memberCount
         gauges.heldMessages = messages.count - gauges.retainedMessages
         gauges.heldBytes = messages.bytes - heldRetainedBytes
         gauges.topics = topics.count
@@ -200,8 +215,8 @@ let effectsPerTurn = 10_000
 
 /// What the broker knows of a topic, beside its name.
 struct TopicRecord {
-    /// Subscriptions whose filter is this very name.
-    var exact: [Subscriber] = []
+    /// The first subscriber whose filter is this very name.
+    var exact = noSubscriber
     /// Who gets a message on this topic; good while `generation` is the broker's.
     var route: [RouteEntry] = []
     /// 0 when the route must be rebuilt.
@@ -209,14 +224,10 @@ struct TopicRecord {
     var retained: RetainedMessage?
 }
 
-/// A subscription, seen from its topic.
-struct Subscriber {
-    var session: UInt32
-    var options: SubscriptionOptions
-}
-
 /// A topic's retained message.
 struct RetainedMessage {
     var message: MessageHandle
     var qos: QoS
+    /// Who published it, in the table of publishers; 0 for the broker itself.
+    var publisher: UInt32 = 0
 }

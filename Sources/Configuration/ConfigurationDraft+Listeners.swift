@@ -49,13 +49,13 @@ extension ConfigurationDraft {
         guard let addresses = addresses(of: draft, asked: asked, at: location) else { return nil }
         let isLocal = addresses.allSatisfy { $0.isLoopback }
         // Devices cannot show who they are yet.
-        let hasUsers = draft.transport == .mqtt && security.namesScramFile
+        let hasUsers = draft.transport != .mqttsn && security.namesScramFile
         if !isLocal, asked != true, !security.namesAuthentication, !hasUsers {
             report(
                 .error, at: location,
                 "listener \(draft.port) can be reached from other machines, and nothing says who may come: write "
                     + "`allow_anonymous true` to let everybody in, "
-                    + (draft.transport == .mqtt ? "name users with `scram_file`, " : "") + "or listen on 127.0.0.1")
+                    + (draft.transport == .mqttsn ? "" : "name users with `scram_file`, ") + "or listen on 127.0.0.1")
         }
         if isLocal, asked == false, !hasUsers { warnNobody(at: location, areDevices: draft.transport == .mqttsn) }
         return ListenerConfiguration(
@@ -65,8 +65,9 @@ extension ConfigurationDraft {
 
     private mutating func kind(of draft: ListenerDraft, _ security: SecurityDraft) -> ListenerConfiguration.Kind {
         switch draft.transport {
-        case .mqtt:
+        case .mqtt, .websockets:
             var settings = draft.mqtt
+            if draft.transport == .websockets { settings.webSocket = webSocketSettings(of: draft) }
             settings.allowsEmptyClientID = security.allowsEmptyClientID ?? settings.allowsEmptyClientID
             settings.scramUsers = security.scramUsers
             if !draft.hasOwnIDPrefix { settings.autoIDPrefix = security.autoIDPrefix ?? settings.autoIDPrefix }
@@ -81,8 +82,9 @@ extension ConfigurationDraft {
 
     /// Directives of the one protocol in a section of the other.
     private mutating func reportForeignDirectives(_ draft: ListenerDraft) {
+        if draft.transport != .websockets { reportWebSocketDirectives(draft) }
         switch draft.transport {
-        case .mqtt:
+        case .mqtt, .websockets:
             for statement in draft.devicesOnly {
                 report(
                     .error, at: statement.location,

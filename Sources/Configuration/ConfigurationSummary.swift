@@ -1,10 +1,13 @@
 internal import Authentication
+internal import Bytes
 
 extension GatewayConfiguration {
     /// What is in force, for `dormouse check -v` and the start of a log: a line for each listener, the durability,
-    /// and each limit by its directive.
+    /// what full queues do, and each limit by its directive.
     package var summary: [String] {
-        listeners.map { $0.summary } + ["durability \(durability.rawValue)"] + limits.summary
+        listeners.map { $0.summary }
+            + ["durability \(durability.rawValue)", "queue_full_policy \(broker.queueFullPolicy.rawValue)"]
+            + limits.summary
     }
 }
 
@@ -19,13 +22,23 @@ extension ListenerConfiguration {
             let qos = settings.qosMax < 2 ? ", QoS \(settings.qosMax) at most" : ""
             let count = settings.scramUsers.map { $0.count }
             let users = count.map { ", \($0) \($0 == 1 ? "user" : "users") by SCRAM-SHA-256" } ?? ""
-            return "listener \(port) \(place) mqtt, \(clients)\(users)\(most)\(qos)"
+            let name = settings.webSocket == nil ? "mqtt" : "websockets"
+            let origins = settings.webSocket.map { $0.summary } ?? ""
+            return "listener \(port) \(place) \(name), \(clients)\(users)\(most)\(qos)\(origins)"
         case .mqttsn(let settings):
             let topics = settings.predefinedTopics.count
             let manner = settings.isStrict ? ", strict" : ""
             return "listener \(port) \(place) mqttsn, \(clients), gateway \(settings.gatewayID), "
                 + "\(topics) predefined \(topics == 1 ? "topic" : "topics")\(manner)"
         }
+    }
+}
+
+extension WebSocketSettings {
+    /// Which pages may connect, as the end of a listener's line.
+    fileprivate var summary: String {
+        origins.isEmpty
+            ? ", pages of every origin" : ", pages of " + origins.map { $0.description }.joined(separator: " ")
     }
 }
 
@@ -49,8 +62,13 @@ extension ConfiguredLimits {
             ("max_queued_messages", queuedMessagesMax),
             ("max_queued_bytes", queuedBytesMax),
             ("max_queued_total_bytes", queuedTotalBytesMax),
+            ("max_queued_total_messages", queuedTotalMessagesMax ?? 0),
+            ("max_queued_total_overhead", queuedTotalOverheadMax ?? 0),
             ("max_retained_messages", retainedMessagesMax),
             ("max_retained_bytes", retainedBytesMax),
+            ("max_retained_levels", retainedLevelsMax ?? 0),
+            ("max_subscription_levels", subscriptionLevelsMax ?? 0),
+            ("route_cache_entries", routeCacheEntriesMax ?? 0),
             ("write_buffer_bytes", writeBufferBytesMax),
             ("topic_ids_per_device", topicIDsPerDeviceMax),
             ("max_predefined_topics", predefinedTopicsMax),

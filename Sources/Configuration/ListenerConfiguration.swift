@@ -5,7 +5,7 @@ package import Bytes
 package struct ListenerConfiguration: Equatable, Sendable {
     /// What is spoken on the listener, with the settings that only this protocol has (`protocol`).
     package enum Kind: Equatable, Sendable {
-        /// MQTT 3.1, 3.1.1 and 5.0 over TCP (`protocol mqtt`).
+        /// MQTT 3.1, 3.1.1 and 5.0 over TCP (`protocol mqtt`) or over WebSocket (`protocol websockets`).
         case mqtt(MQTTListenerSettings)
         /// MQTT-SN 1.2 over UDP (`protocol mqttsn`).
         case mqttsn(SNListenerSettings)
@@ -56,6 +56,16 @@ package struct MQTTListenerSettings: Equatable, Sendable {
     package var autoIDPrefix: ByteString = "auto-"
     /// Who may come by SCRAM-SHA-256 (`scram_file`), MQTT 5.0 §4.12; nil where the method is not spoken.
     package var scramUsers: ScramUsers?
+    /// What only `protocol websockets` has; nil for MQTT on TCP itself.
+    package var webSocket: WebSocketSettings?
+
+    package init() {}
+}
+
+/// What a WebSocket listener has beyond what MQTT has.
+package struct WebSocketSettings: Equatable, Sendable {
+    /// The origins whose pages may connect (`websockets_origin`), such as `https://plant.example`; empty for all.
+    package var origins: [ByteString] = []
 
     package init() {}
 }

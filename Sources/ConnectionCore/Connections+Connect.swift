@@ -145,7 +145,7 @@ extension Connections {
             assigned.withView { scratch.append(property: .assignedClientIdentifier, view: $0) }
         }
         if rules.topicAliasMax > 0 { scratch.append(property: .topicAliasMaximum, uint16: rules.topicAliasMax) }
-        scratch.append(property: .sharedSubscriptionAvailable, byte: 0)
+        if !limits.sharedSubscriptionsAvailable { scratch.append(property: .sharedSubscriptionAvailable, byte: 0) }
         if let identity = connections[slot].identity {
             appendAuthentication(identity.method, offer.authenticationData)  // [MQTT-4.12.0-5]
         }

@@ -61,6 +61,10 @@ extension Engine {
     }
 
     private mutating func deliverAnswers(_ now: Now) {
+        if !brokerEffects.logs.isEmpty {
+            logs += brokerEffects.logs.map { .queue($0) }
+            brokerEffects.logs = []
+        }
         guard !brokerEffects.list.isEmpty else { return }
         for index in brokerEffects.list.indices {
             switch brokerEffects.list[index] {
@@ -79,6 +83,7 @@ extension Engine {
 
     private mutating func deliver(_ delivery: Delivery, to link: LinkID, now: Now) {
         guard let message = broker.message(delivery.message, now: now) else { return }
+        statistics.payloadBytesSent += UInt64(message.payload.count)
         if link.isDevice {
             let answer = LinkAnswer.deliver(delivery)
             gateway.handle(.answered(slot: link.slot, answer, message), now: now, into: &gatewayEffects)

@@ -5,6 +5,7 @@ import GatewayCore
 import MQTTWire
 import Messaging
 import Transport
+import WebSocket
 
 // How the log says things: one place for all words.
 
@@ -12,6 +13,7 @@ extension ListenerPlan.Kind {
     var title: String {
         switch self {
         case .mqtt: "MQTT over TCP"
+        case .webSocket: "MQTT over WebSocket"
         case .mqttsn: "MQTT-SN over UDP"
         }
     }
@@ -33,12 +35,19 @@ extension ConnectionEnd {
         case .disconnected: "the client disconnected"
         case .lost: "the connection closed without DISCONNECT"
         case .violated(let code): "the client broke the protocol (\(code))"
+        case .carrier(let words): words
         case .connectTimedOut: "CONNECT did not arrive in time"
         case .keepAliveTimedOut: "silent for longer than its keep-alive allows"
         case .refused(let code): "refused (\(code))"
         case .closed(let reason): "closed by the broker (\(reason))"
         case .readsTooSlowly: "the client does not read what it is sent"
         }
+    }
+}
+
+extension HandshakeRequest {
+    var words: String {
+        (subprotocol.map(\.description) ?? "no subprotocol") + (origin.map { ", from a page of \($0)" } ?? "")
     }
 }
 
@@ -83,6 +92,17 @@ extension AuthenticationFailure {
         case .wrongProof: "wrong password, or no such user"
         case .isOver: "the exchange was over"
         case .digestUnavailable: "SHA-256 is not to be had from this machine's OpenSSL"
+        }
+    }
+}
+
+extension QueueLog {
+    var words: String {
+        switch self {
+        case .full(let id): "the queue of \(id) is full"
+        case .emptied(let id, let count): "the queue of \(id) is empty again; \(count) messages found it full"
+        case .allFull: "the room for all queues together is used up"
+        case .allHaveRoom(let count): "there is room in the queues again; \(count) messages found none"
         }
     }
 }

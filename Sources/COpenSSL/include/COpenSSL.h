@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/// SHA-1 into 20 bytes: for WebSocket's handshake, which proves nothing secret with it.
+bool copenssl_sha1(const void *bytes, size_t count, uint8_t *digest);
 /// SHA-256 into 32 bytes.
 bool copenssl_sha256(const void *bytes, size_t count, uint8_t *digest);
 /// HMAC-SHA-256 (RFC 2104) into 32 bytes.
