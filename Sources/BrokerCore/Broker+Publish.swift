@@ -142,15 +142,24 @@ extension Broker {
         var copy = stored
         if retain, !retainMessage(message, copy: &copy, qos: qos) { outcome = .quotaExceeded }
         let route = route(of: message.topic)
+        // At QoS 2 a message may have expired between PUBLISH and PUBREL: then nobody gets it [MQTT-3.3.2-5].
+        let isExpired = stored != nil && qos == .exactlyOnce && message.expiresAt <= now.unixSeconds
         var matched = 0
         var overlaps = Overlaps()
         for entry in route {
             let session = Int(entry.session)
             if entry.noLocal, session == publisher { continue }
             matched += 1
+            if isExpired {
+                counters.expired += 1
+                continue
+            }
+            let (entry, identifiers) =
+                entry.mixesNoLocal && session == publisher
+                ? ownDelivery(entry, topic: message.topic)
+                : (entry, identifiers(for: entry, topic: message.topic, &overlaps))
             let wanted = WantedDelivery(
-                qos: min(qos, entry.maximumQoS), retain: retain && entry.retainAsPublished,
-                identifiers: identifiers(for: entry, topic: message.topic, &overlaps))
+                qos: min(qos, entry.maximumQoS), retain: retain && entry.retainAsPublished, identifiers: identifiers)
             deliver(message, copy: &copy, wanted, to: session, now: now, into: &effects)
         }
         // What was copied here was held here once.

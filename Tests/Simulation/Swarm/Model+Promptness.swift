@@ -1,0 +1,60 @@
+/// What has to come comes at once.
+extension Model {
+    /// The server has done all that it was asked: nothing may be left, but what a full socket or window holds up.
+    /// - Parameter backlog: the bytes of each link that wait for its socket.
+    mutating func settle(backlog: (Int) -> Int) {
+        for link in links.indices where links[link].phase != .gone {
+            if let answer = links[link].answers.first { fault("link \(link): \(answer) did not come") }
+            makeWay(on: link)
+            let isFull = backlog(link) > rules.outputBytesMax / 2
+            if isFull { takeBack(link, links[link].due.indices) }
+            if let first = links[link].due.first { fault("link \(link): \(describe(first, on: link)) did not come") }
+            if !isFull, let session = session(on: link) { checkSearches(session, link) }
+        }
+    }
+
+    /// Retained messages, which come when the server likes, may have taken the places of others in the window.
+    private mutating func makeWay(on link: Int) {
+        guard let session = session(on: link) else { return }
+        let excess = sessions[session].inFlight - window(of: session)
+        guard excess > 0 else { return }
+        let places = links[link].due.indices.filter { links[link].due[$0].delivery.qos > 0 }
+        takeBack(link, places.suffix(excess))
+    }
+
+    /// What could not be said waits, but for live messages at QoS 0, which may be dropped (§4.3.1).
+    private mutating func takeBack(_ link: Int, _ places: some BidirectionalCollection<Int>) {
+        for place in places.reversed() {
+            let delivery = links[link].due.remove(at: place).delivery
+            delivery.isInFlight = false
+            delivery.wasSent = delivery.packetID != nil
+            if delivery.qos == 0, !delivery.canWait { tally.droppedSlow += 1 }
+        }
+    }
+
+    /// Where nothing else waits and the window is open, all that was retained has come.
+    private mutating func checkSearches(_ session: Int, _ link: Int) {
+        guard sessions[session].waiting == 0, sessions[session].inFlight < window(of: session) else { return }
+        for search in sessions[session].searches {
+            for topic in search.owed {
+                guard let message = retained(topic) else { continue }
+                let delivery = Delivery(
+                    message, qos: min(message.qos, search.qos), retain: true, identifiers: search.identifiers)
+                let packet = publish(delivery, on: link)
+                if packet.encoded(links[link].version).count > links[link].packetBytesMax {
+                    tally.owed += 1
+                    tally.tooLarge += 1
+                } else {
+                    fault("link \(link): what '\(text(topic))' retains did not come")
+                }
+            }
+        }
+        sessions[session].searches = []
+    }
+
+    /// The socket of a link has room again.
+    mutating func wrote(_ link: Int, backlog: Int) {
+        guard backlog <= rules.outputBytesMax / 2, let session = session(on: link) else { return }
+        drain(session)
+    }
+}
