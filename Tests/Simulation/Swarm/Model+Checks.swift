@@ -97,7 +97,7 @@ extension Model {
     private mutating func retainedCame(_ publish: Publish, on link: Int) -> Bool {
         // A session that has just lost its connection, or ended, was sent this before.
         let session = session(of: links[link].clientID)
-        let isAttached = session == self.session(on: link)
+        let isAttached = session != nil && session == self.session(on: link)
         let searches = isAttached ? session.map { sessions[$0].searches } ?? [] : links[link].lastSearches
         let places = searches.indices.filter { retained(publish, for: searches[$0], on: link) != nil }
         guard let place = places.first(where: { searches[$0].owed.contains(publish.topic) }) ?? places.first,

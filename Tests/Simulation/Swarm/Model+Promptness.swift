@@ -37,19 +37,23 @@ extension Model {
         guard sessions[session].waiting == 0, sessions[session].inFlight < window(of: session) else { return }
         for search in sessions[session].searches {
             for topic in search.owed {
-                guard let message = retained(topic) else { continue }
-                let delivery = Delivery(
-                    message, qos: min(message.qos, search.qos), retain: true, identifiers: search.identifiers)
-                let packet = publish(delivery, on: link)
-                if packet.encoded(links[link].version).count > links[link].packetBytesMax {
+                // One that was too long when its turn came is done with.
+                let versions = search.candidates.filter { $0.topic == topic }
+                if versions.contains(where: { isTooLong($0, for: search, link) }) {
                     tally.owed += 1
                     tally.tooLarge += 1
-                } else {
+                } else if retained(topic) != nil {
                     fault("link \(link): what '\(text(topic))' retains did not come")
                 }
             }
         }
         sessions[session].searches = []
+    }
+
+    private func isTooLong(_ message: Message, for search: Search, _ link: Int) -> Bool {
+        let delivery = Delivery(
+            message, qos: min(message.qos, search.qos), retain: true, identifiers: search.identifiers)
+        return publish(delivery, on: link).encoded(links[link].version).count > links[link].packetBytesMax
     }
 
     /// The socket of a link has room again.
