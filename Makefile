@@ -3,18 +3,20 @@
 
 SHELL := /bin/bash
 SWIFT ?= swift
+PYTHON ?= /usr/bin/python3
 # Each target says what it imports, or the build fails.
 STRICT := --explicit-target-dependency-import-check error
 BINARY := .build/release/dormouse
 # Debian packages: what the build needs, what the README tries the gateway with, and what the tests need beside them.
 BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev
 RUN_PACKAGES := mosquitto-clients
-TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark python3 python3-venv procps iproute2
+TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark paho.mqtt.c-examples python3 python3-venv procps iproute2
 
-.PHONY: help run build test unit end-to-end bench sim format lint clean build-packages run-packages test-packages
+.PHONY: help run build test unit end-to-end conformance conformance-report bench sim fuzz format lint clean
+.PHONY: build-packages run-packages test-packages
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
 run: build run-packages ## build in release mode and run the gateway on gateway.conf
 	@exec $(BINARY) run --config gateway.conf
@@ -31,11 +33,20 @@ unit: build-packages ## the Swift tests alone: modules, engine, simulation
 end-to-end: test-packages build ## the tests with real clients alone
 	@Tests/run end-to-end
 
+conformance: ## print which test shows which statement of the standards; fails when one is missing
+	@$(PYTHON) Tests/Conformance/report.py
+
+conformance-report: ## write the same into docs/CONFORMANCE.md
+	@$(PYTHON) Tests/Conformance/report.py --write
+
 bench: test-packages build ## the gateway against mosquitto in the same run
 	@Benchmarks/run
 
 sim: ## simulate from a seed: make sim SEED=1, or for a time: make sim MINUTES=5
 	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+fuzz: build-packages ## fuzz what takes bytes from strangers: make fuzz TARGET=decoder|connection|filters MINUTES=20
+	@Tests/Fuzz/run $(TARGET) $(or $(MINUTES),20)
 
 format: ## lay the source out
 	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests

@@ -101,6 +101,10 @@ let package = Package(
                 "Transport", "Bytes", "Clockwork", "Messaging", "MQTTWire", "BrokerCore", "ConnectionCore", "Engine",
                 "Reactor",
             ]),
+        // libFuzzer's targets (`make fuzz`); built as usual it plays files.
+        .executableTarget(
+            name: "fuzz", dependencies: world + ["Support"], path: "Tests/Fuzz", exclude: ["run"],
+            swiftSettings: house),
         // Our own tree, held against our own rules.
         tests("Tidy", []),
         tests("Reactor", ["Reactor", "Bytes", "Clockwork", "Messaging", "CFaults"]),

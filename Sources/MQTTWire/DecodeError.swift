@@ -23,7 +23,7 @@ package enum MQTTDecodeError: Error, Equatable {
     case unsupportedProtocolVersion
     /// Will QoS or Will Retain without Will Flag, or Will QoS 3 [MQTT-3.1.2-11] [MQTT-3.1.2-12] [MQTT-3.1.2-13].
     case invalidWillFlags
-    /// A password without a user name before MQTT 5 (3.1.1 [MQTT-3.1.2-22]).
+    /// A password without a user name before MQTT 5 [MQTT311-3.1.2-22].
     case passwordWithoutUserName
     /// Session Present in a CONNACK that refuses [MQTT-3.2.2-6].
     case sessionPresentInRefusal

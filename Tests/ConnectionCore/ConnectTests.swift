@@ -294,7 +294,7 @@ import Testing
         ("will delay twice (attack case 21)", "06", "0a 18 00000001 18 00000001 0001 'w' 0000", .protocolError),
     ]
 
-    @Test("A CONNECT with a fault: MQTT 5 clients hear why, others do not (3.1.1 [MQTT-3.1.4-1])", arguments: faults)
+    @Test("A CONNECT with a fault: MQTT 5 clients hear why, others do not [MQTT311-3.1.4-1]", arguments: faults)
     func fault(name: String, flags: String, rest: String, code: ReasonCode) throws {
         let world = ConnectionWorld()
         let slot = try world.open()
@@ -308,7 +308,7 @@ import Testing
         #expect(world.asked(slot).isEmpty && world.asked(old).isEmpty)
     }
 
-    @Test("A password needs a user name before MQTT 5 (3.1.1 [MQTT-3.1.2-22]) (attack case 33)")
+    @Test("A password needs a user name before MQTT 5 [MQTT311-3.1.2-22] (attack case 33)")
     func passwordWithoutUser() throws {
         for (version, isTaken) in [(ProtocolVersion.v3_1, false), (.v3_1_1, false), (.v5, true)] {
             let world = ConnectionWorld()

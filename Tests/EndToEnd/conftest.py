@@ -1,5 +1,6 @@
 """What all tests share: gateways that stop with their test, and whose log stands beside a failure."""
 
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from gateway import BINARY, CONFIGURATION, Gateway  # noqa: E402
 from paho_client import PahoClient  # noqa: E402
 
 GATEWAYS = pytest.StashKey[list]()
+WORDS = itertools.count(1)
 
 
 def pytest_sessionstart(session):
@@ -49,6 +51,20 @@ def start_gateway(request, tmp_path):
 def gateway(start_gateway):
     """A gateway with MQTT on `gateway.tcp` and MQTT-SN on `gateway.udp`."""
     return start_gateway()
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory):
+    """One gateway for all tests that only talk to it, under topics and client ids of their own."""
+    gateway = Gateway(tmp_path_factory.mktemp("broker"), "sys_interval 0\nlistener 0 127.0.0.1\n")
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture
+def mine():
+    """A word that no other test uses, for topics and client ids."""
+    return f"mine{next(WORDS)}"
 
 
 @pytest.fixture

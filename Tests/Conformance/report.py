@@ -1,0 +1,328 @@
+#!/usr/bin/env python3
+"""Which test shows which statement of the MQTT standards.
+
+The catalogues in Fixtures/conformance name every numbered statement and whom it binds. Tests and fixtures cite what
+they show: `[MQTT-3.1.2-4]` is a statement of MQTT 5.0, `[MQTT311-3.1.2-4]` one of MQTT 3.1.1. A citation in Sources
+says where a statement is implemented and shows nothing. A statement that binds the server needs a test, or a reason
+in its catalogue why it can have none.
+
+usage: report.py            print the report; the exit code is 1 when a statement is missing or a citation is wrong
+       report.py --write    write docs/CONFORMANCE.md
+       report.py --check    say whether docs/CONFORMANCE.md is what --write would write
+"""
+
+import ast
+import json
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+REPORT = "docs/CONFORMANCE.md"
+# The prefix in a citation, the standard's name, and the versions that rows of the packet fixtures name.
+STANDARDS = {"MQTT": ("MQTT 5.0", "mqtt-5.0.tsv", "5.0"), "MQTT311": ("MQTT 3.1.1", "mqtt-3.1.1.tsv", "3.1.1")}
+SHOWN_AT_MOST = 3
+
+CITATION = re.compile(r"\[(MQTT(?:311)?)-(\d+\.\d+\.\d+-\d+)\]")
+LIKE_A_CITATION = re.compile(r"\[MQTT(?:311)?-\d[^\]\s]*\]?")
+OLD_FORM = re.compile(r"3\.1\.1,? \[MQTT-\d")
+FIXTURE_TAG = re.compile(r"(MQTT(?:311)?)-(\d+\.\d+\.\d+-\d+)")
+# What else stands in a test's title only to be found again.
+REFERENCES = re.compile(r"\s*(\[(MQTT(311)?-\d|attack |M-\d)[^\]]*\]|\(attack case[^)]*\))")
+
+
+@dataclass
+class Statement:
+    """A row of a catalogue, and what was found about it."""
+
+    standard: str
+    number: str
+    binds: str
+    text: str
+    reason: str
+    tests: set = field(default_factory=set)
+    code: set = field(default_factory=set)
+
+    @property
+    def tag(self):
+        return f"[{self.standard}-{self.number}]"
+
+    @property
+    def binds_server(self):
+        return self.binds in ("server", "both")
+
+    @property
+    def is_missing(self):
+        return self.binds_server and not self.tests and not self.reason
+
+    @property
+    def verdict(self):
+        """The tests, one of each file first, or why there are none."""
+        if self.tests:
+            ordered = sorted(self.tests)
+            first_of_file = {file: (file, name) for file, name in reversed(ordered)}
+            chosen = sorted(first_of_file.values())
+            chosen += [test for test in ordered if test not in chosen]
+            lines = [f"{file}: {name}" if name else file for file, name in chosen[:SHOWN_AT_MOST]]
+            return lines + ["and more"] * (len(chosen) > SHOWN_AT_MOST)
+        if self.reason:
+            return [f"not tested: {self.reason}"]
+        return ["MISSING"] if self.binds_server else [f"binds {self.binds_whom}"]
+
+    @property
+    def binds_whom(self):
+        return {"client": "clients only", "none": "nobody"}.get(self.binds, self.binds)
+
+
+@dataclass
+class Citation:
+    standard: str
+    number: str
+    file: str
+    line: int
+    # The test, or the row of a fixture, that cites; None outside of tests.
+    test: str | None
+
+
+class Report:
+    """All statements with their citations, and what is wrong."""
+
+    def __init__(self, root=ROOT):
+        self.root = Path(root)
+        self.statements = {}
+        self.faults = []
+        self.notes = []
+        for standard, (_, file, _) in STANDARDS.items():
+            self._read_catalogue(standard, self.root / "Fixtures/conformance" / file)
+        for citation in self._citations():
+            self._enter(citation)
+
+    def of(self, standard):
+        return [statement for statement in self.statements.values() if statement.standard == standard]
+
+    @property
+    def missing(self):
+        return [statement for statement in self.statements.values() if statement.is_missing]
+
+    def _read_catalogue(self, standard, path):
+        rows = path.read_text(encoding="utf-8").splitlines()
+        for line, row in enumerate(rows[1:], 2):
+            number, binds, text, reason = (row.split("\t") + [""])[:4]
+            key = (standard, number)
+            if key in self.statements or binds not in ("server", "client", "both", "none"):
+                self.faults.append(f"{path.relative_to(self.root)}:{line}: {number} stands twice or binds '{binds}'")
+            self.statements[key] = Statement(standard, number, binds, text, reason)
+
+    def _citations(self):
+        for folder in ("Sources", "Tests", "Fixtures"):
+            for path in sorted((self.root / folder).rglob("*")):
+                file = path.relative_to(self.root).as_posix()
+                if not path.is_file() or file.startswith(("Tests/Conformance/", "Fixtures/conformance/")):
+                    continue
+                if "__pycache__" in file or path.suffix in (".pyc", ".der", ".bin"):
+                    continue
+                text = path.read_bytes().decode("utf-8", "replace")
+                self._check_form(file, text)
+                if path.suffix == ".json" and folder == "Fixtures":
+                    yield from citations_in_json(file, text)
+                else:
+                    yield from citations_in_text(file, text, owners_in(file, text))
+
+    def _check_form(self, file, text):
+        for line, content in enumerate(text.splitlines(), 1):
+            for found in LIKE_A_CITATION.findall(content):
+                if not CITATION.fullmatch(found):
+                    self.faults.append(f"{file}:{line}: {found} is not the form of a citation")
+            if OLD_FORM.search(content):
+                self.faults.append(f"{file}:{line}: a statement of MQTT 3.1.1 is cited as [MQTT311-...]")
+
+    def _enter(self, citation):
+        statement = self.statements.get((citation.standard, citation.number))
+        place = f"{citation.file}:{citation.line}"
+        if statement is None:
+            self.faults.append(f"{place}: [{citation.standard}-{citation.number}] is in no catalogue")
+        elif citation.file.startswith("Sources/"):
+            statement.code.add(citation.file)
+        elif citation.test is None:
+            self.notes.append(f"{place}: {statement.tag} stands in no test, so it shows nothing")
+        else:
+            statement.tests.add((citation.file, citation.test))
+
+
+def citations_in_text(file, text, owners):
+    """The citations of a file; `owners` are the tests of each of its lines."""
+    for line, content in enumerate(text.splitlines(), 1):
+        for standard, number in CITATION.findall(content):
+            for test in owners.get(line, [None]):
+                yield Citation(standard, number, file, line, test)
+
+
+def citations_in_json(file, text):
+    """The tags of a fixture's rows. A row of one version shows nothing about another."""
+    lines = text.splitlines()
+
+    def walk(value):
+        if isinstance(value, list):
+            for each in value:
+                yield from walk(each)
+        elif isinstance(value, dict):
+            if isinstance(value.get("tag"), str):
+                for standard, number in FIXTURE_TAG.findall(value["tag"]):
+                    if value.get("version", STANDARDS[standard][2]) == STANDARDS[standard][2]:
+                        line = next((i for i, each in enumerate(lines, 1) if f"{standard}-{number}" in each), 1)
+                        yield Citation(standard, number, file, line, value.get("name", ""))
+            for each in value.values():
+                yield from walk(each)
+
+    yield from walk(json.loads(text))
+
+
+def owners_in(file, text):
+    """For each line that belongs to tests, their names. Fixtures belong to the test that reads them by existing."""
+    if file.startswith("Fixtures/"):
+        return dict.fromkeys(range(1, text.count("\n") + 2), [""])
+    if not file.startswith("Tests/"):
+        return {}
+    if file.endswith(".swift"):
+        blocks = swift_blocks(text)
+    elif file.endswith(".py") and Path(file).name.startswith("test_"):
+        blocks = python_blocks(text)
+    else:
+        return {}
+    lines = text.splitlines()
+    tests = [(name, "\n".join(lines[start - 1:end])) for is_test, name, start, end in blocks if is_test]
+    owners = {}
+    for is_test, name, start, end in blocks:
+        # A table or a helper shows what the tests show that use it.
+        users = [name] if is_test else [test for test, body in tests if re.search(rf"\b{re.escape(name)}\b", body)]
+        if users:
+            owners.update(dict.fromkeys(range(start, end + 1), users))
+    return owners
+
+
+def python_blocks(text):
+    """(is it a test, name, first line, last line) of each function and table of a Python file."""
+    lines = text.splitlines()
+    blocks = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            start = min([node.lineno] + [each.lineno for each in node.decorator_list])
+            blocks.append((node.name.startswith("test_"), node.name, above(lines, start, "#"), node.end_lineno))
+        elif isinstance(node, ast.Assign) and node.col_offset == 0 and isinstance(node.targets[0], ast.Name):
+            blocks.append((False, node.targets[0].id, above(lines, node.lineno, "#"), node.end_lineno))
+    return sorted(blocks, key=lambda block: block[2])
+
+
+SWIFT_DECLARATION = re.compile(
+    r" {0,4}(?P<test>@Test\b)|"
+    r" {0,4}(?:@\w+(?:\([^)]*\))? )*(?:(?:package|private|fileprivate|static|final|mutating|nonisolated) )*"
+    r"(?P<kind>func|let|var|struct|enum|class|extension|actor|protocol)\s+(?P<name>\w+)")
+SWIFT_TITLE = re.compile(r"@Test\(\s*\"((?:[^\"\\]|\\.)*)\"")
+
+
+def swift_blocks(text):
+    """(is it a test, title, first line, last line) of each declaration of a Swift file that is not inside another."""
+    lines = text.splitlines()
+    starts = []
+    waiting_for_function = False
+    for number, line in enumerate(lines, 1):
+        if found := SWIFT_DECLARATION.match(line):
+            if waiting_for_function and found["kind"] == "func":
+                waiting_for_function = False
+            else:
+                waiting_for_function = bool(found["test"]) and " func " not in line
+                starts.append((number, bool(found["test"]), found["kind"], found["name"]))
+    blocks = []
+    ends = [above(lines, start[0], "//") - 1 for start in starts[1:]] + [len(lines)]
+    for (number, is_test, kind, name), end in zip(starts, ends):
+        if kind in ("struct", "enum", "class", "extension", "actor", "protocol"):
+            continue
+        if is_test:
+            body = "\n".join(lines[number - 1:end])
+            title = SWIFT_TITLE.search(body)
+            function = re.search(r"\bfunc (\w+)", body)
+            name = plain(title[1]) if title else function[1] if function else ""
+        blocks.append((is_test, name, above(lines, number, "//"), end))
+    return blocks
+
+
+def above(lines, number, mark):
+    """The first of the comment lines directly above a line."""
+    while number > 1 and lines[number - 2].lstrip().startswith(mark):
+        number -= 1
+    return number
+
+
+def plain(title):
+    return REFERENCES.sub("", title).strip()
+
+
+def counts(statements):
+    """One line on how many there are of each kind."""
+    binding = [each for each in statements if each.binds_server]
+    shown = sum(bool(each.tests) for each in binding)
+    reasoned = sum(not each.tests and bool(each.reason) for each in binding)
+    line = (f"{len(statements)} statements. {len(binding)} bind a server: {shown} are shown by tests, "
+            f"{reasoned} cannot be tested for the reason given")
+    missing = len(binding) - shown - reasoned
+    return line + (f", {missing} are MISSING." if missing else ". None is missing.")
+
+
+def in_text(report):
+    for standard, (title, _, _) in STANDARDS.items():
+        statements = report.of(standard)
+        yield f"{title}: {counts(statements)}"
+        for each in statements:
+            yield f"{each.tag} {each.binds}: {each.text}"
+            yield from (f"    {line}" for line in each.verdict)
+            if each.is_missing and each.code:
+                yield f"    (cited in {', '.join(sorted(each.code))})"
+
+
+def in_markdown(report):
+    """The text of docs/CONFORMANCE.md: no line numbers and no counts of tests, so that it changes seldom."""
+    def cell(text):
+        return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+
+    lines = [
+        "# Conformance", "",
+        "Each numbered statement of both standards, in our words, with tests that show it (three at most). "
+        "Written by `make conformance-report`; do not edit. A test that cites `[MQTT-3.1.2-4]` shows a statement of "
+        "MQTT 5.0, one that cites `[MQTT311-3.1.2-4]` a statement of MQTT 3.1.1. "
+        "The catalogues are in `Fixtures/conformance`.",
+    ]
+    for standard, (title, _, _) in STANDARDS.items():
+        statements = report.of(standard)
+        lines += ["", f"## {title}", "", counts(statements), "",
+                  "| number | binds | statement | shown by |", "| --- | --- | --- | --- |"]
+        for each in statements:
+            shown = "<br>".join(cell(line) for line in each.verdict)
+            lines.append(f"| {each.number} | {each.binds} | {cell(each.text)} | {shown} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments):
+    report = Report()
+    if arguments == ["--write"]:
+        (ROOT / REPORT).write_text(in_markdown(report), encoding="utf-8")
+        return 0
+    if arguments == ["--check"]:
+        fresh = (ROOT / REPORT).is_file() and (ROOT / REPORT).read_text(encoding="utf-8") == in_markdown(report)
+        print(f"{REPORT} is " + ("fresh" if fresh else "stale: run `make conformance-report`"))
+        return 0 if fresh else 1
+    if arguments:
+        print(__doc__, file=sys.stderr)
+        return 2
+    print("\n".join(in_text(report)))
+    for note in report.notes:
+        print(f"note: {note}", file=sys.stderr)
+    for fault in report.faults:
+        print(f"fault: {fault}", file=sys.stderr)
+    if report.missing:
+        print(f"missing: {' '.join(each.tag for each in report.missing)}", file=sys.stderr)
+    return 1 if report.faults or report.missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,190 @@
+"""The report of conformance: what it finds, what it refuses, and whether the one in docs is of today."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import report  # noqa: E402
+
+CATALOGUE = """number\tbinds\tstatement\treason
+1.0.0-1\tserver\tThe server answers
+1.0.0-2\tclient\tThe client asks
+1.0.0-3\tboth\tBoth are polite\tNobody can measure it.
+1.0.0-4\tboth\tBoth count
+"""
+SWIFT = '''
+import Testing
+
+/// [MQTT-1.0.0-4] above a suite shows nothing.
+@Suite struct AnswerTests {
+    /// What is asked.
+    static let questions = [
+        "why"  // [MQTT-1.0.0-4]
+    ]
+
+    // It answers in each case.
+    @Test("The server answers [MQTT-1.0.0-1] [attack 3]", arguments: questions)
+    func answers(question: String) {
+        #expect(true)
+    }
+
+    func helper() {}  // [MQTT-1.0.0-1]
+
+    @Test("Another [MQTT311-1.0.0-1]") func another() {}
+
+    @Test(
+        "On two lines [MQTT311-1.0.0-4]",
+        arguments: [1])
+    func twoLines(one: Int) {
+        // [MQTT-1.0.0-1]
+    }
+}
+'''
+PYTHON = '''
+"""[MQTT-1.0.0-4] on top of a file shows nothing."""
+
+import pytest
+
+TABLE = [
+    1,  # [MQTT-1.0.0-4]
+]
+
+
+def helper():
+    """[MQTT-1.0.0-1]"""
+
+
+# [MQTT-1.0.0-1]
+@pytest.mark.parametrize("one", TABLE)
+def test_answers(one):
+    """[MQTT311-1.0.0-1]"""
+    assert one  # [MQTT311-1.0.0-4]
+'''
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Writes files into a tree with two small catalogues; the answer is what the report finds in it."""
+    def write(files, mqtt5=CATALOGUE, mqtt311=CATALOGUE):
+        files = {"Fixtures/conformance/mqtt-5.0.tsv": mqtt5, "Fixtures/conformance/mqtt-3.1.1.tsv": mqtt311} | files
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        return report.Report(tmp_path)
+    return write
+
+
+def shown(found, standard, number):
+    return sorted(found.statements[standard, number].tests)
+
+
+def missing(found):
+    return [each.tag for each in found.missing]
+
+
+def test_a_statement_of_the_server_without_a_test_is_missing(tree):
+    found = tree({})
+    assert missing(found) == [
+        "[MQTT-1.0.0-1]", "[MQTT-1.0.0-4]", "[MQTT311-1.0.0-1]", "[MQTT311-1.0.0-4]"]
+    text = "\n".join(report.in_text(found))
+    assert "[MQTT-1.0.0-1] server: The server answers\n    MISSING" in text
+    assert "[MQTT-1.0.0-2] client: The client asks\n    binds clients only" in text
+    assert "[MQTT-1.0.0-3] both: Both are polite\n    not tested: Nobody can measure it." in text
+    assert "2 are MISSING" in text
+
+
+def test_swift_tests_show_what_they_and_their_tables_cite(tree):
+    found = tree({"Tests/Some/AnswerTests.swift": SWIFT})
+    file = "Tests/Some/AnswerTests.swift"
+    assert shown(found, "MQTT", "1.0.0-1") == [(file, "On two lines"), (file, "The server answers")]
+    assert shown(found, "MQTT", "1.0.0-4") == [(file, "The server answers")]
+    assert shown(found, "MQTT311", "1.0.0-1") == [(file, "Another")]
+    assert shown(found, "MQTT311", "1.0.0-4") == [(file, "On two lines")]
+    assert missing(found) == [] and found.faults == []
+    # Above the suite, and in a helper that no test calls.
+    assert len(found.notes) == 2
+
+
+def test_python_tests_show_what_they_and_their_tables_cite(tree):
+    found = tree({"Tests/Some/test_answers.py": PYTHON, "Tests/Some/tool.py": "# [MQTT-1.0.0-1]\n"})
+    test = ("Tests/Some/test_answers.py", "test_answers")
+    for standard, number in found.statements:
+        assert shown(found, standard, number) == ([test] if number in ("1.0.0-1", "1.0.0-4") else [])
+    assert found.faults == [] and len(found.notes) == 3
+
+
+def test_rows_of_fixtures_show_what_their_version_allows(tree):
+    found = tree({"Fixtures/mqtt/rows.json": """[
+        {"name": "new", "tag": "MQTT-1.0.0-1", "version": "5.0"},
+        {"name": "old", "tag": "MQTT-1.0.0-4", "version": "3.1.1"},
+        {"name": "both", "tag": "MQTT-1.0.0-4, MQTT311-1.0.0-1", "version": "3.1.1"},
+        {"name": "very old", "tag": "MQTT311-1.0.0-4", "version": "3.1"}
+    ]"""})
+    assert shown(found, "MQTT", "1.0.0-1") == [("Fixtures/mqtt/rows.json", "new")]
+    assert shown(found, "MQTT311", "1.0.0-1") == [("Fixtures/mqtt/rows.json", "both")]
+    assert missing(found) == ["[MQTT-1.0.0-4]", "[MQTT311-1.0.0-4]"]
+
+
+def test_code_shows_nothing(tree):
+    found = tree({"Sources/Answer.swift": "answer()  // [MQTT-1.0.0-1]\n"})
+    assert "[MQTT-1.0.0-1]" in missing(found)
+    assert "    (cited in Sources/Answer.swift)" in report.in_text(found)
+
+
+@pytest.mark.parametrize("cited, fault", [
+    ("[MQTT-1.0.0-9]", "is in no catalogue"),
+    ("[MQTT311-7.7.7-7]", "is in no catalogue"),
+    ("[MQTT-1.0.0-1/-2]", "is not the form of a citation"),
+    ("[MQTT-1-0.0-1]", "is not the form of a citation"),
+    ("3.1.1 [MQTT-1.0.0-1]", "is cited as [MQTT311-...]"),
+])
+@pytest.mark.parametrize("file", ["Sources/Answer.swift", "Tests/Some/AnswerTests.swift"])
+def test_a_wrong_citation_is_a_fault(tree, file, cited, fault):
+    found = tree({file: f'    @Test("It answers {cited}") func answers() {{}}\n'})
+    assert [each for each in found.faults if each.startswith(f"{file}:1: ") and each.endswith(fault)]
+
+
+def test_a_number_that_stands_twice_is_a_fault(tree):
+    assert len(tree({}, mqtt5=CATALOGUE + "1.0.0-1\tserver\tAgain\n").faults) == 1
+    assert len(tree({}, mqtt5=CATALOGUE + "1.0.0-5\tnobody\tAgain\n").faults) == 1
+
+
+def test_three_tests_are_listed_each_of_another_file_first(tree):
+    body = "".join(f'    @Test("Test {number} [MQTT-1.0.0-1]") func test{number}() {{}}\n' for number in range(3))
+    found = tree({f"Tests/{name}Tests.swift": body for name in "AB"})
+    assert found.statements["MQTT", "1.0.0-1"].verdict == [
+        "Tests/ATests.swift: Test 0", "Tests/BTests.swift: Test 0", "Tests/ATests.swift: Test 1", "and more"]
+
+
+def test_a_stale_report_fails(tree, tmp_path, monkeypatch):
+    tree({"docs/CONFORMANCE.md": "old"})
+    monkeypatch.setattr(report, "ROOT", tmp_path)
+    monkeypatch.setattr(report.Report.__init__, "__defaults__", (tmp_path,))
+    assert report.main(["--check"]) == 1
+    assert report.main(["--write"]) == 0
+    assert report.main(["--check"]) == 0
+    assert report.main([]) == 1
+    (tmp_path / "Tests").mkdir()
+    (tmp_path / "Tests/test_new.py").write_text('def test_new():\n    """[MQTT-1.0.0-1]"""\n')
+    assert report.main(["--check"]) == 1
+    assert report.main(["--nonsense"]) == 2
+
+
+def test_all_statements_are_in_the_catalogues():
+    found = report.Report()
+    assert len(found.of("MQTT")) == 251 and len(found.of("MQTT311")) == 141
+    assert not [each for each in found.statements.values() if not each.text]
+
+
+def test_no_citation_is_wrong():
+    assert report.Report().faults == []
+
+
+def test_the_report_in_docs_is_of_today():
+    check = [sys.executable, str(Path(report.__file__)), "--check"]
+    assert subprocess.run(check, capture_output=True, text=True).stdout == "docs/CONFORMANCE.md is fresh\n"
