@@ -62,10 +62,9 @@ extension Broker {
         guard let existing else { return nil }
         if let old = sessions[existing].attachment?.link {
             effects.answer(old, .close(.sessionTakenOver))
-            // The will of a link that is taken over goes out as after any loss, unless the session goes on and the
-            // will's delay gives the client time to come back, which it just has (§3.1.3.2.2).
-            let keepsWill = !offer.cleanStart && (sessions[existing].will?.delayInterval ?? 0) > 0
-            detach(existing, Farewell(publishesWill: !keepsWill), now: now, into: &effects)
+            // As after any loss. A will that waits for its delay is dropped below if the session goes on, since its
+            // client has just come back (§3.1.3.2.2) [MQTT-3.1.3-9].
+            detach(existing, Farewell(publishesWill: true), now: now, into: &effects)
         }
         guard sessions[existing].isLive else { return nil }
         if offer.cleanStart {

@@ -99,9 +99,13 @@ extension Model {
         let session = session(of: links[link].clientID)
         let isAttached = session != nil && session == self.session(on: link)
         let searches = isAttached ? session.map { sessions[$0].searches } ?? [] : links[link].lastSearches
-        let places = searches.indices.filter { retained(publish, for: searches[$0], on: link) != nil }
-        guard let place = places.first(where: { searches[$0].owed.contains(publish.topic) }) ?? places.first,
-            let delivery = retained(publish, for: searches[place], on: link)
+        // Which of several subscriptions a message answers cannot be told: no more may come than there are.
+        let open = searches.indices.filter {
+            Topics.matches(filter: searches[$0].filter, topic: publish.topic)
+                && !searches[$0].sent.contains(publish.topic)
+        }
+        guard let delivery = searches.lazy.compactMap({ retained(publish, for: $0, on: link) }).first,
+            let place = open.first(where: { searches[$0].owed.contains(publish.topic) }) ?? open.first
         else { return false }
         tally.owed += 1
         tally.sentFirst += 1
@@ -122,9 +126,7 @@ extension Model {
 
     /// The delivery that a PUBLISH is, if it is what a subscription is owed.
     private func retained(_ publish: Publish, for search: Search, on link: Int) -> Delivery? {
-        guard Topics.matches(filter: search.filter, topic: publish.topic), !search.sent.contains(publish.topic) else {
-            return nil
-        }
+        guard Topics.matches(filter: search.filter, topic: publish.topic) else { return nil }
         for message in search.candidates where message.topic == publish.topic && !isExpired(message) {
             let delivery = Delivery(
                 message, qos: min(message.qos, search.qos), retain: true, identifiers: search.identifiers,

@@ -44,12 +44,15 @@ extension Model {
     /// §3.3.1.3; false when there is no room.
     private mutating func retainMessage(_ message: Message) -> Bool {
         guard rules.retains else { return true }
+        let old = retained.firstIndex { $0.topic == message.topic }
         for session in sessions.indices {
             for search in sessions[session].searches.indices {
                 sessions[session].searches[search].candidates.append(message)
+                // Once there was nothing, nothing is owed any more.
+                guard message.payload.isEmpty || old.map({ isExpired(retained[$0]) }) ?? true else { continue }
+                sessions[session].searches[search].owed.removeAll { $0 == message.topic }
             }
         }
-        let old = retained.firstIndex { $0.topic == message.topic }
         if message.payload.isEmpty {
             if let old, mutation != .retainedForEver { retained.remove(at: old) }
         } else if let old {

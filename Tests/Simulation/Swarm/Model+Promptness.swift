@@ -39,12 +39,10 @@ extension Model {
             for topic in search.owed {
                 // One that was too long when its turn came is done with.
                 let versions = search.candidates.filter { $0.topic == topic }
-                if versions.contains(where: { isTooLong($0, for: search, link) }) {
-                    tally.owed += 1
-                    tally.tooLarge += 1
-                } else if retained(topic) != nil {
-                    fault("link \(link): what '\(text(topic))' retains did not come")
+                guard !versions.contains(where: { isTooLong($0, for: search, link) }), retained(topic) != nil else {
+                    continue
                 }
+                fault("link \(link): what '\(text(topic))' retains did not come")
             }
         }
         sessions[session].searches = []

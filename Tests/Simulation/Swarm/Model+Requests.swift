@@ -229,7 +229,7 @@ extension Model {
         }
         if request.retainHandling == 0 || request.retainHandling == 1 && old == nil {
             forgetSearches(request.filter, session)
-            let found = retained.filter { Topics.matches(filter: request.filter, topic: $0.topic) }
+            let found = retained.filter { Topics.matches(filter: request.filter, topic: $0.topic) && !isExpired($0) }
             sessions[session].searches.append(
                 Search(
                     filter: request.filter, qos: subscription.qos, identifiers: identifier.map { [$0] } ?? [],
