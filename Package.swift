@@ -115,13 +115,15 @@ let package = Package(
             swiftSettings: house),
         // MQTT clients of all versions and a naive model of a broker.
         .target(
-            name: "SwarmKit", dependencies: ["Bytes", "Clockwork", "Messaging", "BrokerCore", "ConnectionCore", "Engine"],
+            name: "SwarmKit",
+            dependencies: ["Bytes", "Clockwork", "Messaging", "BrokerCore", "ConnectionCore", "Engine"],
             path: "Tests/Simulation/Swarm", swiftSettings: house),
         .executableTarget(
-            name: "simulate", dependencies: ["SimulationKit", "SwarmKit"], path: "Tests/Simulation/Simulate", swiftSettings: house),
+            name: "simulate", dependencies: ["SimulationKit", "SwarmKit"], path: "Tests/Simulation/Simulate",
+            swiftSettings: house),
         .testTarget(
             name: "SimulationTests", dependencies: ["SimulationKit", "SwarmKit", "simulate"], path: "Tests/Simulation",
-            exclude: ["Kit", "Swarm", "Simulate", "seeds.txt"], swiftSettings: house),
+            exclude: ["Kit", "Swarm", "Simulate", "seeds.txt", "swarm-seeds.txt"], swiftSettings: house),
         .testTarget(
             name: "EngineTests", dependencies: world + ["SimulationKit", "DeviceCore"], path: "Tests/Engine",
             swiftSettings: house),

@@ -50,7 +50,12 @@ extension Model {
     private mutating func named(_ clientID: Octets?, on link: Int) {
         guard let clientID else { return }
         if session(of: clientID) != nil { fault("link \(link): the assigned id is somebody's already") }
-        if let session = session(on: link) { sessions[session].clientID = clientID }
+        if let session = session(on: link) {
+            sessions[session].clientID = clientID
+            for index in sessions[session].received.indices {
+                sessions[session].received[index].message.publisher = clientID
+            }
+        }
         links[link].clientID = clientID
     }
 
@@ -104,7 +109,7 @@ extension Model {
             Topics.matches(filter: searches[$0].filter, topic: publish.topic)
                 && !searches[$0].sent.contains(publish.topic)
         }
-        guard let delivery = searches.lazy.compactMap({ retained(publish, for: $0, on: link) }).first,
+        guard let delivery = searches.compactMap({ retained(publish, for: $0, on: link) }).first,
             let place = open.first(where: { searches[$0].owed.contains(publish.topic) }) ?? open.first
         else { return false }
         tally.owed += 1
@@ -202,7 +207,8 @@ func text(_ octets: Octets) -> String { String(decoding: octets.prefix(40), as: 
 func text(_ publish: Publish) -> String {
     let flags = (publish.dup ? " dup" : "") + (publish.retain ? " retain" : "")
     let properties = publish.properties.map { "\($0.id)=\($0.value)" }.joined(separator: " ")
-    return "PUBLISH \(publish.id) q\(publish.qos)\(flags) '\(text(publish.topic))' '\(text(publish.payload))' {\(properties)}"
+    let names = "'\(text(publish.topic))' '\(text(publish.payload))'"
+    return "PUBLISH \(publish.id) q\(publish.qos)\(flags) \(names) {\(properties)}"
 }
 
 extension Answer {

@@ -126,7 +126,7 @@ extension Model {
         guard links[link].version == .v5 else { return publish }
         publish.properties = delivery.message.properties
         if let expiresAt = delivery.message.expiresAt {
-            // Counted down by what the message waited [MQTT-3.3.2-6]; what the client may have had before is sent again.
+            // Counted down by what it waited [MQTT-3.3.2-6]; what the client may have had before is sent again.
             let left = mutation == .expiryNotCounted ? expiresAt - wallSeconds + 1 : expiresAt - wallSeconds
             publish.properties.append(.long(ID.messageExpiry, UInt32(max(0, left))))
         }

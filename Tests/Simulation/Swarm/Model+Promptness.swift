@@ -15,7 +15,11 @@ extension Model {
 
     /// Retained messages, which come when the server likes, may have taken the places of others in the window.
     private mutating func makeWay(on link: Int) {
-        guard let session = session(on: link) else { return }
+        guard let session = session(on: link) else {
+            // How the window was shared before the end is not known.
+            guard !links[link].lastSearches.isEmpty else { return }
+            return takeBack(link, links[link].due.indices.filter { links[link].due[$0].delivery.qos > 0 })
+        }
         let excess = sessions[session].inFlight - window(of: session)
         guard excess > 0 else { return }
         let places = links[link].due.indices.filter { links[link].due[$0].delivery.qos > 0 }

@@ -90,7 +90,8 @@ extension Model {
     }
 
     private func refusal(of connect: Connect) -> [UInt8]? {
-        let isTooLong = rules.keepAliveMax < 65_535 && (connect.keepAlive == 0 || connect.keepAlive > rules.keepAliveMax)
+        let keepAlive = connect.keepAlive == 0 ? 65_536 : connect.keepAlive
+        let isTooLong = rules.keepAliveMax < 65_535 && keepAlive > rules.keepAliveMax
         if connect.version != .v5, isTooLong { return [2] }  // [M-04]
         if connect.clientID.isEmpty, connect.version == .v31 { return [2] }
         if connect.clientID.isEmpty, connect.version == .v311, !connect.cleanStart { return [2] }

@@ -19,8 +19,8 @@ extension Swarm {
         pass(random.pick([0, 2, 50]) * 1_000_000_000)
         guard faults.isEmpty else { return }
         for client in clients.indices where model.session(of: clients[client].id) != nil {
-            open(client, Connect(
-                version: .v5, clientID: clients[client].id, cleanStart: false, properties: [.long(ID.sessionExpiry, 100)]))
+            let expiry = Property.long(ID.sessionExpiry, 100)
+            open(client, Connect(version: .v5, clientID: clients[client].id, cleanStart: false, properties: [expiry]))
         }
         flush()
         checkThatNothingIsLeft()

@@ -165,6 +165,7 @@ extension Swarm {
 
     /// The connection breaks, behind or in the middle of what the client wrote last.
     mutating func cut(_ link: Int) {
+        pass(1)
         guard sockets[link].isOpen else { return }
         note("link \(link) breaks")
         close(link)

@@ -49,8 +49,8 @@ package struct Swarm {
     }
 
     /// The steps that can be left out so that the seed still fails: what is left shows the fault.
-    package static func shrink(seed: UInt64) -> Set<Int> {
-        let failing = run(seed: seed)
+    package static func shrink(seed: UInt64, mutation: Mutation? = nil) -> Set<Int> {
+        let failing = run(seed: seed, mutation: mutation)
         guard !failing.faults.isEmpty else { return [] }
         var left: Set<Int> = []
         var share = failing.taken.count / 2
@@ -58,7 +58,7 @@ package struct Swarm {
             let candidates = failing.taken.filter { !left.contains($0) }
             for start in stride(from: 0, to: candidates.count, by: share) {
                 let more = left.union(candidates[start..<min(start + share, candidates.count)])
-                if !run(seed: seed, leaving: more).faults.isEmpty { left = more }
+                if !run(seed: seed, mutation: mutation, leaving: more).faults.isEmpty { left = more }
             }
             share /= 2
         }
@@ -90,24 +90,30 @@ package struct Swarm {
         let total = plan.weights.reduce(0) { $0 + $1.weight }
         var taken: [Int] = []
         for number in 0..<plan.steps {
-            var drawn = chance.below(total)
+            let drawn = chance.below(total)
             random = SeededGenerator(seed: chance.next())
             guard !left.contains(number) else { continue }
-            guard let step = plan.weights.first(where: { kind in
-                defer { drawn = drawn >= kind.weight ? drawn - kind.weight : drawn }
-                return drawn < kind.weight
-            }) else { continue }
+            guard let step = step(drawn) else { continue }
             taken.append(number)
             pass(1_000 + random.below(1_000_000))
-            take(step.kind)
+            take(step)
             if !faults.isEmpty {
-                faults[0] = "step \(number), \(step.kind): " + faults[0]
+                faults[0] = "step \(number), \(step): " + faults[0]
                 return taken
             }
         }
         random = SeededGenerator(seed: chance.next())
         finish()
         return taken
+    }
+
+    private func step(_ drawn: UInt64) -> Plan.Step? {
+        var rest = drawn
+        for (kind, weight) in plan.weights {
+            if rest < weight { return kind }
+            rest -= weight
+        }
+        return nil
     }
 
     // MARK: - Time
@@ -152,7 +158,8 @@ package struct Swarm {
 
     func note(_ text: @autoclosure () -> String) {
         guard isPrinting else { return }
-        print("\(now / 1_000_000_000).\(String(String(now % 1_000_000_000 + 1_000_000_000).dropFirst().prefix(6))) \(text())")
+        let fraction = String(now % 1_000_000_000 + 1_000_000_000).dropFirst().prefix(6)
+        print("\(now / 1_000_000_000).\(fraction) \(text())")
     }
 
     mutating func mix(_ bytes: some Sequence<UInt8>) {
