@@ -15,6 +15,18 @@ extension ByteView {
         return isMQTTString(from: index)
     }
 
+    /// Whether these bytes are well-formed UTF-8 (RFC 3629), U+0000 included: what a payload may be that is said to be
+    /// text (MQTT 5.0 §3.3.2.3.2).
+    public var isUTF8: Bool {
+        // Zero bytes are no part of a longer character: what stands between them is checked by itself.
+        var start = 0
+        for index in 0...count where index == count || memory[index] == 0 {
+            guard self[start..<index].isMQTTString else { return false }
+            start = index + 1
+        }
+        return true
+    }
+
     /// The same, one character after the other, for what follows `start`.
     public func isMQTTString(from start: Int) -> Bool {
         var index = start

@@ -5,6 +5,7 @@ extension ConfigurationDraft {
             configuration.logging.destinations = [.stderr]
         }
         checkLimits(mainFile)
+        checkRedirection(mainFile)
         // A file that could not be read has no listeners to speak of.
         guard !isUnreadable else { return }
         configuration.listeners = finishListeners(mainFile: mainFile)

@@ -71,7 +71,6 @@ extension DirectiveTable {
         .never(.warning, "websockets_headers_size", noWebSockets + " and has limits of its own"),
         .never(.warning, "websockets_log_level", noWebSockets + "; use log_type websockets"),
         .never(.warning, "packet_buffer_size", "buffers grow as they need; write_buffer_bytes bounds them"),
-        .never(.warning, "max_topic_alias_broker", unless: "0", "clients are sent full topic names"),
         .never(.warning, "enable_control_api", unless: "false", "there are no $CONTROL topics"),
         .never(.warning, "global_max_clients", "write max_clients"),
         .never(.warning, "global_max_connections", "write max_clients"),

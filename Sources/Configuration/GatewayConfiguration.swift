@@ -9,6 +9,8 @@ package struct GatewayConfiguration: Equatable, Sendable {
     package var limits = ConfiguredLimits()
     /// How sessions and messages are treated, whichever listener they came by.
     package var broker = BrokerSettings()
+    /// What MQTT 5 clients are told, and what is asked of what they say.
+    package var answers = AnswerSettings()
     /// What is logged and where to.
     package var logging = LogSettings()
     /// What an acknowledgement promises: DESIGN §5.

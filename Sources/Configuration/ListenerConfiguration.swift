@@ -46,6 +46,8 @@ package struct MQTTListenerSettings: Equatable, Sendable {
     package var qosMax: UInt8 = 2
     /// Topic aliases that a client may use toward us (`max_topic_alias`), MQTT 5.0 §3.2.2.3.8.
     package var topicAliasMax: UInt16 = 16
+    /// Topic aliases that we use toward a client that takes them (`max_topic_alias_broker`), MQTT 5.0 §3.1.2.11.5.
+    package var outgoingAliasMax: UInt16 = 16
     /// Whether a client may leave its id to us (`allow_zero_length_clientid`) [MQTT-3.1.3-6].
     package var allowsEmptyClientID = true
     /// What ids of our making begin with (`auto_id_prefix`).

@@ -46,6 +46,12 @@ struct Connection {
     var sessionEndsHere = false
     /// The longest packet the client takes [MQTT-3.1.2-24].
     var packetBytesMax = Int.max
+    /// Whether answers but CONNACK and DISCONNECT may carry a Reason String [MQTT-3.1.2-29].
+    var wantsProblemInformation = true
+    /// Whether CONNACK may carry Response Information [MQTT-3.1.2-28].
+    var wantsResponseInformation = false
+    /// Topics by alias, as we told the client.
+    var outgoing = OutgoingAliases()
     /// Topics by alias, as the client set them (§3.3.2.3.4); empty until the first one.
     var aliases: [ByteString?] = []
 
@@ -53,6 +59,10 @@ struct Connection {
     var partial = OutputBuffer()
     /// Whether `partial` held the packet before, which is now dealt with.
     var partialIsSpent = false
+    /// What came before the broker's answer to CONNECT, to be handled behind it.
+    var held = OutputBuffer()
+    /// How many bytes of `held` the packet took that is dealt with now.
+    var heldBytesSpent = 0
     /// Bytes for the socket.
     var output = OutputBuffer()
     /// Whether the slot stands in the list of those with output.
@@ -64,6 +74,7 @@ struct Connection {
 
     mutating func freeMemory() {
         partial.deallocate()
+        held.deallocate()
         output.deallocate()
         aliases = []
     }

@@ -36,6 +36,17 @@ extension Connections {
         into effects: inout [ConnectionEffect]
     ) {
         guard case .connected = connections[slot].state else { return }
+        if connections[slot].outgoing.countMax > 0 {
+            return deliverWithAlias(slot, delivery, message, identifiers: identifiers, into: &effects)
+        }
+        deliverPlain(slot, delivery, message, identifiers: identifiers, into: &effects)
+    }
+
+    /// A PUBLISH with the name of its topic and no alias.
+    mutating func deliverPlain(
+        _ slot: Int, _ delivery: Delivery, _ message: MessageView, identifiers: [UInt32],
+        into effects: inout [ConnectionEffect]
+    ) {
         encoded.prepare(delivery, message, identifiers: identifiers, version: connections[slot].version)
         guard encoded.byteCount <= connections[slot].packetBytesMax else {
             // A packet too long for this client is not sent, and counts as delivered [MQTT-3.1.2-25].
@@ -45,8 +56,14 @@ extension Connections {
             return
         }
         encoded.append(to: &connections[slot].output, packetIdentifier: delivery.packetIdentifier)
+        delivered(encoded.byteCount, to: slot, into: &effects)
+    }
+
+    /// Counts a PUBLISH that was appended, and lets deliveries rest when much waits.
+    @inline(__always)
+    mutating func delivered(_ byteCount: Int, to slot: Int, into effects: inout [ConnectionEffect]) {
         counters.packetsSent += 1
-        counters.bytesSent += UInt64(encoded.byteCount)
+        counters.bytesSent += UInt64(byteCount)
         markDirty(slot)
         let waiting = connections[slot].output.count
         guard waiting > limits.outputBytesMax / 2 else { return }
@@ -78,10 +95,21 @@ extension Connections {
         case .pubcomp: type = .pubcomp
         }
         let code = isV5 ? ReasonCode(acknowledgement.outcome) : .success
-        let identifier = acknowledgement.packetIdentifier
-        let packet = AckPacket(packetIdentifier: identifier, reasonCode: code)
+        acknowledge(type, acknowledgement.packetIdentifier, code, slot)
+    }
+
+    /// One step of a QoS handshake; an error says why [MQTT-3.4.2-2].
+    mutating func acknowledge(_ type: PacketType, _ identifier: UInt16, _ code: ReasonCode, _ slot: Int) {
         let version = connections[slot].version
-        write(slot) { packet.encode(type, version: version, into: &$0) }
+        var packet = AckPacket(packetIdentifier: identifier, reasonCode: code)
+        guard code.isError else {
+            write(slot) { packet.encode(type, version: version, into: &$0) }
+            return
+        }
+        explain(slot, ReasonText(code, in: type, limits)) { properties, output in
+            packet.properties = properties
+            packet.encode(type, version: version, into: &output)
+        }
     }
 
     private mutating func subscribed(_ identifier: UInt16, _ outcomes: [SubscriptionOutcome], _ slot: Int) {
@@ -91,7 +119,9 @@ extension Connections {
             case .refused(let refusal): connections[slot].version == .v5 ? ReasonCode(refusal).rawValue : 0x80
             }
         }
-        sendCodes(codes, slot) { .suback(SubackPacket(packetIdentifier: identifier, reasonCodes: $0)) }
+        sendCodes(codes, slot, .suback) {
+            .suback(SubackPacket(packetIdentifier: identifier, properties: $1, reasonCodes: $0))
+        }
     }
 
     private mutating func unsubscribed(_ identifier: UInt16, _ outcomes: [UnsubscriptionOutcome], _ slot: Int) {
@@ -102,16 +132,32 @@ extension Connections {
             case .refused(let refusal): ReasonCode(refusal).rawValue
             }
         }
-        sendCodes(codes, slot) { .unsuback(UnsubackPacket(packetIdentifier: identifier, reasonCodes: $0)) }
+        sendCodes(codes, slot, .unsuback) {
+            .unsuback(UnsubackPacket(packetIdentifier: identifier, properties: $1, reasonCodes: $0))
+        }
     }
 
-    private mutating func sendCodes(_ codes: [UInt8], _ slot: Int, _ packet: (ReasonCodes) -> MQTTPacket) {
-        ByteString(codes).withView { send(packet(ReasonCodes(raw: $0)), to: slot) }
+    /// SUBACK or UNSUBACK; where filters were refused, the Reason String says why the first of them was.
+    private mutating func sendCodes(
+        _ codes: [UInt8], _ slot: Int, _ type: PacketType, _ packet: (ReasonCodes, PropertyList) -> MQTTPacket
+    ) {
+        let version = connections[slot].version
+        ByteString(codes).withView { view in
+            let codes = ReasonCodes(raw: view)
+            guard version == .v5, let (index, code) = codes.enumerated().first(where: { $0.element.isError }) else {
+                return send(packet(codes, PropertyList()), to: slot)
+            }
+            var text = ReasonText(code, in: type, limits)
+            text.filter = index + 1
+            explain(slot, text) { packet(codes, $0).encode(version: version, into: &$1) }
+        }
     }
 
     /// The broker ends the link, which is already detached: MQTT 5 clients hear why (§4.13).
     private mutating func closed(_ slot: Int, _ reason: CloseReason, into effects: inout [ConnectionEffect]) {
-        sayDisconnect(slot, ReasonCode(reason))
+        var code = ReasonCode(reason)
+        if reason == .serverShuttingDown, let redirection = limits.redirection { code = redirection.code }
+        sayDisconnect(slot, code)
         effects.append(.log(slot: slot, .ended(connections[slot].clientID, .closed(reason))))
         stop(slot)
     }

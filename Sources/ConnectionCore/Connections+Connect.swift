@@ -11,7 +11,8 @@ extension Connections {
         connections[slot].version = packet.version
         connections[slot].clientID = ClientID(packet.clientID)
         connections[slot].packetBytesMax = packet.properties.uint32(.maximumPacketSize).map(Int.init) ?? .max
-        if let code = refusal(of: packet, rules(of: slot)) {
+        noteWishes(of: packet, slot)
+        if let code = redirection(of: slot) ?? refusal(of: packet, rules(of: slot)) {
             refuse(slot, code, into: &effects)
             return nil
         }
@@ -50,7 +51,9 @@ extension Connections {
         if will.topic.beginsWithDollar { return .notAuthorized }
         if will.qos > rules.qosMax { return .qosNotSupported }
         if will.retain, !limits.retainAvailable { return .retainNotSupported }
-        return will.payload.count > limits.payloadBytesMax ? .packetTooLarge : nil
+        if will.payload.count > limits.payloadBytesMax { return .packetTooLarge }
+        return isPayloadFormatValid(will.properties.byte(.payloadFormatIndicator), will.payload)
+            ? nil : .payloadFormatInvalid  // §3.1.3.2.3
     }
 
     /// Whether a keep-alive is above the operator's maximum; none at all is above every maximum but the highest.
@@ -84,6 +87,7 @@ extension Connections {
     ) {
         if let assigned = attached.assignedClientID { connections[slot].clientID = assigned }
         connections[slot].state = .connected
+        if !connections[slot].held.isEmpty { resumed.append(slot) }
         var keepAlive = offer.requestedKeepAlive
         if isTooLong(keepAlive) { keepAlive = limits.keepAliveMax }
         startKeepAlive(slot, keepAlive, now: now)
@@ -127,12 +131,15 @@ extension Connections {
         if rules.topicAliasMax > 0 { scratch.append(property: .topicAliasMaximum, uint16: rules.topicAliasMax) }
         scratch.append(property: .sharedSubscriptionAvailable, byte: 0)
         if keepAlive != offer.requestedKeepAlive { scratch.append(property: .serverKeepAlive, uint16: keepAlive) }
+        if let information = responseInformation(of: slot) {
+            scratch.append(property: .responseInformation, string: information)
+        }
     }
 
     /// CONNACK with a reason, then the end [MQTT-3.1.4-2] [MQTT-3.2.2-7].
     mutating func refuse(_ slot: Int, _ code: ReasonCode, into effects: inout [ConnectionEffect]) {
         counters.connectRefused += 1
-        send(.connack(ConnackPacket(sessionPresent: false, reasonCode: code)), to: slot)
+        sendRefusal(slot, code, ReasonText(code, in: .connack, limits))
         effects.append(.log(slot: slot, .refused(connections[slot].clientID, code)))
         stop(slot)
     }

@@ -8,33 +8,39 @@ extension Connections {
     /// it, and the connection ends (MQTT 5.0 §4.13, 3.1.1 §4.8).
     mutating func reject(_ slot: Int, _ violation: Violation, into effects: inout [ConnectionEffect]) {
         let code = ReasonCode(violation)
+        let text = ReasonText(
+            violation, topicAliasMax: connections[slot].topicAliasMax, qosMax: connections[slot].qosMax.rawValue,
+            limits)
         if case .opened = connections[slot].state {
             counters.violations += 1
-            if case .badConnect(let error, let version) = violation { answerBadConnect(slot, error, version) }
+            if case .badConnect(let error, let version) = violation { answerBadConnect(slot, error, version, text) }
             effects.append(.log(slot: slot, .ended(nil, .violated(code))))
             return stop(slot)
         }
-        fail(slot, code, .violated(code), into: &effects)
+        fail(slot, code, .violated(code), text, into: &effects)
     }
 
     /// A CONNECT that cannot be read: MQTT 5 clients hear why (5.0 §3.1.4), those before it do not (3.1.1
     /// [MQTT-3.1.4-1]). A wrong protocol level has an answer that any client can read [MQTT-3.1.2-2] [M-03].
-    private mutating func answerBadConnect(_ slot: Int, _ error: MQTTDecodeError, _ version: ProtocolVersion?) {
+    private mutating func answerBadConnect(
+        _ slot: Int, _ error: MQTTDecodeError, _ version: ProtocolVersion?, _ text: ReasonText
+    ) {
         guard version == .v5 || error == .unsupportedProtocolVersion else { return }
         connections[slot].version = version ?? .v3_1_1
-        send(.connack(ConnackPacket(sessionPresent: false, reasonCode: ReasonCode(error))), to: slot)
+        sendRefusal(slot, ReasonCode(error), text)
     }
 
     /// Ends a connection that has a session: DISCONNECT with the reason, and the will goes out [MQTT-3.1.2-8].
     mutating func fail(
-        _ slot: Int, _ code: ReasonCode, _ end: ConnectionEnd, into effects: inout [ConnectionEffect]
+        _ slot: Int, _ code: ReasonCode, _ end: ConnectionEnd, _ text: ReasonText? = nil,
+        into effects: inout [ConnectionEffect]
     ) {
         switch end {
         case .violated: counters.violations += 1
         case .keepAliveTimedOut: counters.keepAliveTimeouts += 1
         case .disconnected, .lost, .connectTimedOut, .refused, .closed, .readsTooSlowly: break
         }
-        sayDisconnect(slot, code)
+        sayDisconnect(slot, code, text)
         close(slot, end, into: &effects)
     }
 
@@ -61,9 +67,11 @@ extension Connections {
     }
 
     /// DISCONNECT from the server: MQTT 5 only (§3.14).
-    mutating func sayDisconnect(_ slot: Int, _ code: ReasonCode) {
+    mutating func sayDisconnect(_ slot: Int, _ code: ReasonCode, _ text: ReasonText? = nil) {
         guard case .connected = connections[slot].state, connections[slot].version == .v5 else { return }
-        send(.disconnect(DisconnectPacket(reasonCode: code)), to: slot)
+        explain(slot, text ?? ReasonText(code, in: .disconnect, limits), code) { properties, output in
+            DisconnectPacket(reasonCode: code, properties: properties).encode(version: .v5, into: &output)
+        }
     }
 
     /// Ends a connection whose client asks but does not read, since its output would grow for ever, and one whose
@@ -85,17 +93,22 @@ extension Connections {
 
     /// Writes one packet, unless it is longer than the client takes [MQTT-3.1.2-24].
     mutating func write(_ slot: Int, _ body: (inout OutputBuffer) -> Void) {
+        if !tryToWrite(slot, body) { connections[slot].isUnanswerable = true }
+    }
+
+    /// `write`; false if the packet is too long and was not written.
+    mutating func tryToWrite(_ slot: Int, _ body: (inout OutputBuffer) -> Void) -> Bool {
         let before = connections[slot].output.count
         body(&connections[slot].output)
         let written = connections[slot].output.count - before
         guard written <= connections[slot].packetBytesMax else {
             connections[slot].output.truncate(to: before)
-            connections[slot].isUnanswerable = true
-            return
+            return false
         }
         counters.packetsSent += 1
         counters.bytesSent += UInt64(written)
         markDirty(slot)
+        return true
     }
 
     mutating func markDirty(_ slot: Int) {

@@ -17,7 +17,10 @@ extension Connections {
         while true {
             switch connections[slot].state {
             case .opened, .connected: break
-            case .free, .attaching, .closing:
+            case .attaching:
+                hold(slot, &input, into: &effects)
+                return nil
+            case .free, .closing:
                 input = .empty
                 return nil
             }
@@ -35,17 +38,19 @@ extension Connections {
     }
 
     private mutating func dropSpentPartial(_ slot: Int) {
+        dropSpentHeld(slot)
         guard connections[slot].partialIsSpent else { return }
         connections[slot].partialIsSpent = false
         connections[slot].partial.consume(connections[slot].partial.count, keptBytesMax: 0)
     }
 
-    private func packetBytesMax(_ slot: Int) -> Int {
+    func packetBytesMax(_ slot: Int) -> Int {
         if case .opened = connections[slot].state { return limits.packetBeforeConnectBytesMax }
         return limits.packetBytesMax
     }
 
     private mutating func nextFrame(_ slot: Int, _ input: inout ByteView) throws(Violation) -> MQTTFrame? {
+        if !connections[slot].held.isEmpty, let frame = try heldFrame(slot) { return frame }
         if !connections[slot].partial.isEmpty { return try completedFrame(slot, &input) }
         let bytes = input
         let bytesMax = packetBytesMax(slot)
@@ -141,6 +146,10 @@ extension Connections {
         guard !packet.retain || limits.retainAvailable else { throw .retainNotSupported }
         var topic = IncomingPublish.Topic.name(packet.topic)
         if let alias = properties.topicAlias { topic = .name(try resolve(alias, packet.topic, slot)) }
+        guard isPayloadFormatValid(properties.payloadFormatIndicator, packet.payload) else {
+            try refusePayloadFormat(packet, slot)
+            return nil
+        }
         return .publish(
             IncomingPublish(
                 topic: topic, qos: packet.qos, retain: packet.retain, isDuplicate: packet.dup,

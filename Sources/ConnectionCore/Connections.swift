@@ -16,6 +16,8 @@ package struct Connections {
     var dirty: [Int] = []
     /// Whether deliveries have half filled an output since that was last asked.
     var hasMuchOutput = false
+    /// Connections that have their CONNACK and packets that came before it.
+    var resumed: [Int] = []
     /// Connections to be closed once their output is flushed; the adapter then calls `ended`.
     var closing: [Int] = []
 
@@ -26,6 +28,9 @@ package struct Connections {
     var timers = TimerWheel()
     /// The PUBLISH encoded last, for the next receiver of the same message.
     var encoded = EncodedPublish()
+    /// The same for clients that take topic aliases: with the name and its new alias, and with the alias alone.
+    var introducing = EncodedPublish(.introducing)
+    var aliased = EncodedPublish(.aliased)
     /// The name behind a topic alias, while its PUBLISH is handled.
     var scratchTopic = OutputBuffer()
     /// Where property sections are built.
@@ -161,6 +166,8 @@ package struct Connections {
         scratch.deallocate()
         scratchTopic.deallocate()
         encoded.freeMemory()
+        introducing.freeMemory()
+        aliased.freeMemory()
     }
 }
 

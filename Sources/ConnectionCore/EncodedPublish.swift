@@ -17,9 +17,25 @@ struct EncodedPublish {
         var version: ProtocolVersion
     }
 
+    /// What stands for the topic: MQTT 5.0 §3.3.2.3.4.
+    enum Form {
+        /// Its name.
+        case named
+        /// Its name and the alias that it gets.
+        case introducing
+        /// Its alias alone.
+        case aliased
+    }
+
+    private let form: Form
     private var key: Key?
     private var bytes = OutputBuffer()
     private var identifierOffset = 0
+    private var aliasOffset = 0
+
+    init(_ form: Form = .named) {
+        self.form = form
+    }
 
     /// The length of the packet prepared.
     var byteCount: Int { bytes.count }
@@ -45,7 +61,15 @@ struct EncodedPublish {
             identifiers.withUnsafeBufferPointer { encode(delivery, message, identifiers: $0, version) }
         }
         identifierOffset = PublishPacket.packetIdentifierOffset(
-            topicBytes: message.topicName.count, packetBytes: bytes.count)
+            topicBytes: form == .aliased ? 0 : message.topicName.count, packetBytes: bytes.count)
+        if form != .named { aliasOffset = offsetOfAlias(delivery.qos) }
+    }
+
+    /// The alias is the first of the properties: behind the packet identifier, the section's length and its own id.
+    private func offsetOfAlias(_ qos: QoS) -> Int {
+        var offset = identifierOffset + (qos == .atMostOnce ? 0 : 2)
+        while bytes.pending[offset] & 0x80 != 0 { offset += 1 }
+        return offset + 2
     }
 
     private mutating func encode(
@@ -53,10 +77,11 @@ struct EncodedPublish {
         _ version: ProtocolVersion
     ) {
         PublishPacket.encode(
-            topic: message.topicName, packetIdentifier: max(delivery.packetIdentifier, 1), qos: delivery.qos,
+            topic: form == .aliased ? .empty : message.topicName, packetIdentifier: max(delivery.packetIdentifier, 1),
+            qos: delivery.qos,
             dup: delivery.isDuplicate, retain: delivery.retain, forwarded: message.properties,
             messageExpiryInterval: message.messageExpiryInterval, subscriptionIdentifiers: identifiers,
-            topicAlias: nil, payload: message.payload, version: version, into: &bytes)
+            topicAlias: form == .named ? nil : 1, payload: message.payload, version: version, into: &bytes)
     }
 
     /// Appends the packet under its own identifier.
@@ -64,6 +89,13 @@ struct EncodedPublish {
         let start = output.count
         output.append(bytes.pending)
         if packetIdentifier != 0 { output.patch(packetIdentifier, at: start + identifierOffset) }
+    }
+
+    /// The same with the alias that this receiver knows.
+    func append(to output: inout OutputBuffer, packetIdentifier: UInt16, alias: UInt16) {
+        let start = output.count
+        append(to: &output, packetIdentifier: packetIdentifier)
+        output.patch(alias, at: start + aliasOffset)
     }
 
     mutating func freeMemory() {

@@ -1,4 +1,4 @@
-internal import Bytes
+package import Bytes
 package import Messaging
 
 /// What MQTT connections may do: the defaults of DESIGN §7.
@@ -22,6 +22,13 @@ package struct ConnectionLimits: Equatable, Sendable {
     package var keepAliveMax: UInt16 = .max
     /// Receive Maximum towards us, as announced to MQTT 5 clients.
     package var receiveMaximum: UInt16 = 20
+    /// Whether payloads that are said to be UTF-8 are looked at (MQTT 5.0 §3.3.2.3.2).
+    package var checksPayloadFormat = false
+    /// What clients that ask for Response Information hear: where their response topics may begin (MQTT 5.0
+    /// §3.2.2.3.15). A level that is `%c` stands for the client's id. Empty for nothing.
+    package var responseInformation = ByteString()
+    /// Where clients are sent to when the server goes, or at once (MQTT 5.0 §4.11); nil for nowhere.
+    package var redirection: ServerRedirection?
     /// Messages at QoS 2 that a client of MQTT 3, which cannot be told, may have open.
     package var openMessagesMax: UInt16 = 1_000
     /// Whether retained messages are kept: said in CONNACK.
@@ -44,11 +51,30 @@ package struct ConnectionLimits: Equatable, Sendable {
         package var qosMax = QoS.exactlyOnce
         /// Topic aliases that a client may use (MQTT 5.0 §3.2.2.3.8).
         package var topicAliasMax: UInt16 = 16
+        /// Topic aliases that we use towards a client that takes them, at most (MQTT 5.0 §3.1.2.11.5). Each remembers
+        /// its topic's name.
+        package var outgoingAliasMax: UInt16 = 16
         /// Whether a client may come without an id (mosquitto's `allow_zero_length_clientid`).
         package var allowsEmptyClientID = true
         /// What ids that the broker chooses begin with.
         package var assignedClientIDPrefix: ClientID = "auto-"
 
         package init() {}
+    }
+}
+
+/// Where clients are to go instead: MQTT 5.0 §4.11.
+package struct ServerRedirection: Equatable, Sendable {
+    /// One server or more, `HOST` or `HOST:PORT`, with spaces between them.
+    package var references: ByteString
+    /// Whether for good, "server moved", or for now, "use another server".
+    package var isPermanent: Bool
+    /// Whether clients are sent on when they connect, and not only when this server goes.
+    package var refusesNewClients: Bool
+
+    package init(references: ByteString, isPermanent: Bool = false, refusesNewClients: Bool = false) {
+        self.references = references
+        self.isPermanent = isPermanent
+        self.refusesNewClients = refusesNewClients
     }
 }

@@ -20,6 +20,8 @@ enum Violation: Error, Equatable {
     case qosNotSupported
     /// RETAIN where CONNACK said there is none [MQTT-3.2.2-14].
     case retainNotSupported
+    /// A payload that says it is UTF-8 and is not, where the operator has that checked (MQTT 5.0 §3.3.2.3.2).
+    case payloadFormatInvalid
 }
 
 extension ReasonCode {
@@ -32,6 +34,7 @@ extension ReasonCode {
         case .payloadTooLarge: self = .packetTooLarge
         case .qosNotSupported: self = .qosNotSupported
         case .retainNotSupported: self = .retainNotSupported
+        case .payloadFormatInvalid: self = .payloadFormatInvalid
         }
     }
 }

@@ -15,7 +15,10 @@ extension Engine {
         while true {
             deliverAnswers(now)
             takeConnectionEffects()
-            guard firstPending < pending.count else { break }
+            guard firstPending < pending.count else {
+                guard connections.hasHeld, handleHeld(now) else { break }
+                continue
+            }
             let request = pending[firstPending]
             firstPending += 1
             switch request {
@@ -27,6 +30,15 @@ extension Engine {
         }
         pending.removeAll(keepingCapacity: true)
         firstPending = 0
+    }
+
+    /// One request out of what came before a CONNACK; false if there is none. Not inlined, for it is rare and `settle`
+    /// is not.
+    @inline(never)
+    private mutating func handleHeld(_ now: Now) -> Bool {
+        guard let (slot, request) = connections.nextHeld(now: now, into: &connectionEffects) else { return false }
+        handle(request, from: .connection(slot), now)
+        return true
     }
 
     mutating func handle(_ request: LinkRequest, from link: LinkID, _ now: Now) {

@@ -75,6 +75,12 @@ package struct Engine {
         connections.output(of: connection)
     }
 
+    /// `output(of:)` for an owner that keeps the engine in a class: a call that does not mutate would copy the whole
+    /// engine first, which costs more than all else that a delivery does.
+    package mutating func outputToWrite(of connection: Int) -> ByteView {
+        connections.output(of: connection)
+    }
+
     /// The connections with new output; the list starts anew.
     package mutating func takeDirty(into list: inout [Int]) {
         connections.takeDirty(into: &list)

@@ -178,7 +178,7 @@ package final class Server: LoopHandler {
     /// Writes a connection's output, as much as the system takes.
     private func write(_ slot: Int, now: Now) {
         guard let token = sockets[slot].token else { return }
-        let output = engine.output(of: slot)
+        let output = engine.outputToWrite(of: slot)
         guard !output.isEmpty else { return }
         switch loop.write(token, output) {
         case .wrote(let count): engine.wrote(count, on: slot, now: now)

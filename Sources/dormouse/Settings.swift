@@ -73,6 +73,14 @@ extension ConnectionLimits {
         receiveMaximum = limits.inflightMessagesMax
         retainAvailable = configuration.broker.isRetainAvailable
         persistentSessionExpiry = configuration.sessionExpirySeconds
+        let answers = configuration.answers
+        checksPayloadFormat = answers.checksPayloadFormat
+        responseInformation = answers.responseInformation
+        if !answers.serverReferences.isEmpty {
+            redirection = ServerRedirection(
+                references: answers.serverReferences, isPermanent: answers.hasMoved,
+                refusesNewClients: answers.redirectsClients)
+        }
         listeners = configuration.listeners.map { listener in
             var rules = Listener()
             guard case .mqtt(let settings) = listener.kind else { return rules }
@@ -80,6 +88,7 @@ extension ConnectionLimits {
             rules.connectionsMax = settings.connectionsMax ?? .max
             rules.qosMax = QoS(rawValue: settings.qosMax) ?? .exactlyOnce
             rules.topicAliasMax = settings.topicAliasMax
+            rules.outgoingAliasMax = settings.outgoingAliasMax
             rules.allowsEmptyClientID = settings.allowsEmptyClientID
             rules.assignedClientIDPrefix = settings.autoIDPrefix
             return rules

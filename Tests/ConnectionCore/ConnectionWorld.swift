@@ -68,6 +68,15 @@ final class ConnectionWorld {
         feed(slot, try FixtureNotation.bytes(notation))
     }
 
+    /// Lets what came before a CONNACK be handled, as the engine does.
+    func feedHeld() {
+        while let (slot, request) = connections.nextHeld(now: now, into: &effects) {
+            requests[slot, default: []].append(describe(request))
+            take()
+        }
+        take()
+    }
+
     func answer(_ slot: Int, _ answer: LinkAnswer) {
         connections.answer(slot, answer, now: now, into: &effects)
         take()

@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(
-        "Silence of one and a half times the keep-alive ends the connection [MQTT-3.1.2-22] (attack case 47)",
+        "Silence of 1.5 times the keep-alive ends the connection [MQTT-3.1.2-22] [MQTT-3.2.2-22] [attack 47]",
         arguments: versions)
     func keepAlive(version: ProtocolVersion) throws {
         let world = ConnectionWorld()
@@ -59,7 +59,7 @@ import Testing
         #expect(world.isClosing(slot))
     }
 
-    @Test("A keep-alive of 0 never ends a connection (attack case 46), the longest one does after 27 hours")
+    @Test("A keep-alive of 0 never ends a connection [attack 46], the longest one does after 27 hours")
     func keepAliveLimits() throws {
         let world = ConnectionWorld()
         let slot = try world.open()
@@ -70,6 +70,30 @@ import Testing
         let other = try world.open()
         world.feed(other, try connect(.v3_1_1, keepAlive: "ffff"))
         #expect(world.connections.nextDeadline == world.now.instant + .milliseconds(65_535 * 1_500))
+    }
+
+    @Test("After a jump of the clock of days every silent client is ended once, and one that speaks stays [attack 47]")
+    func clockJumps() throws {
+        for version in versions {
+            let world = ConnectionWorld()
+            let silent = try world.client(version)
+            let free = try world.open()
+            world.feed(free, try connect(version, id: "'q'", keepAlive: "0000"))
+            world.advance(.seconds(10 * 86_400))
+            #expect(world.isClosing(silent))
+            #expect(!world.isClosing(free))
+            #expect(world.connections.counters.keepAliveTimeouts == 1)
+            let lively = try world.client(version, id: "'r'")
+            for _ in 0..<50 {
+                world.advance(.seconds(89))
+                try world.feed(lively, "c0 00")
+            }
+            #expect(!world.isClosing(lively))
+            // A timer that comes late ends what is due, and less than a second behind time where it comes in time.
+            world.advance(.milliseconds(90_999))
+            #expect(world.isClosing(lively))
+            #expect(world.connections.counters.keepAliveTimeouts == 2)
+        }
     }
 
     @Test("The keep-alive that the server sets is the one that holds [MQTT-3.2.2-21]")

@@ -9,7 +9,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from mosquitto import Subscriber, offline_session, publish
-from wire import CONNECT_5, Wire, frame, octets
+from wire import CONNECT_5, Wire, bare, frame, octets, reason_string
 
 
 def properties(packet, **values):
@@ -209,7 +209,8 @@ def test_a_client_that_exceeds_the_receive_maximum_of_the_gateway(gateway):
         for identifier in range(1, 22):
             wire.send(octets("34 06 0001 'q'") + identifier.to_bytes(2, "big") + b"\0")
         received = wire.rest()
-        assert received.endswith(octets("e0 01 93")) or received[-4:-1] == octets("e0 02 93"), received.hex(" ")
+        goodbye = received[received.index(0xE0):]
+        assert bare(goodbye) == octets("e0 01 93"), received.hex(" ")
 
 
 def test_no_packet_is_larger_than_the_client_takes(paho):
@@ -246,7 +247,7 @@ def test_connections_refused_with_a_reason(gateway, body, code):
     with Wire(gateway.tcp) as wire:
         wire.send(frame(0x10, body))
         answer = wire.packet()
-        assert (answer[0], answer[2], answer[3]) == (0x20, 0, code)
+        assert bare(answer) == bytes([0x20, 3, 0, code, 0]) and reason_string(answer)
         assert wire.rest() == b""
 
 
@@ -274,10 +275,10 @@ def test_a_listener_with_a_highest_qos_says_so(start_gateway, paho):
     assert client.subscribe("a", 2) == [1]
     with Wire(gateway.tcp, connect=CONNECT_5) as wire:
         wire.send("34 07 0001 'a' 0001 00 'x'")
-        assert wire.packet()[:3] == octets("e0 01 9b")
+        assert bare(wire.packet()) == octets("e0 01 9b")
     with Wire(gateway.tcp, connect=CONNECT_5) as wire:
         wire.send("31 05 0001 'a' 00 'x'")
-        assert wire.packet()[:3] == octets("e0 01 9a")
+        assert bare(wire.packet()) == octets("e0 01 9a")
 
 
 def test_mqtt_5_paho_client_and_311_client_share_a_session(gateway, paho):

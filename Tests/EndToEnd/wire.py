@@ -22,6 +22,35 @@ def frame(first_byte, body):
             return bytes([first_byte]) + length + body
 
 
+def parts(packet):
+    """An answer of MQTT 5 in three parts: what stands before its properties, they, and what stands behind them."""
+    body = packet[2 if packet[1] < 0x80 else 3:]
+    start = {0x20: 2, 0x40: 3, 0x50: 3, 0x60: 3, 0x70: 3, 0x90: 2, 0xB0: 2, 0xE0: 1}[packet[0] & 0xF0]
+    if len(body) <= start:
+        return body, b"", b""
+    length, behind = body[start], start + 1
+    if length >= 0x80:
+        length, behind = length & 0x7F | body[behind] << 7, behind + 1
+    return body[:start], body[behind:behind + length], body[behind + length:]
+
+
+def reason_string(packet):
+    """What an answer of MQTT 5 says in words, if that is all its properties say; None if it says nothing."""
+    section = parts(packet)[1]
+    if not section:
+        return None
+    assert section[0] == 0x1F and len(section) == 3 + int.from_bytes(section[1:3], "big"), packet.hex(" ")
+    return section[3:].decode()
+
+
+def bare(packet):
+    """An answer of MQTT 5 without its Reason String."""
+    if reason_string(packet) is None:
+        return packet
+    before, _, behind = parts(packet)
+    return frame(packet[0], before + (b"\0" if packet[0] in (0x20, 0x90, 0xB0) else b"") + behind)
+
+
 CONNECT_311 = octets("10 0c 0004 'MQTT' 04 02 003c 0000")
 CONNECT_5 = octets("10 0d 0004 'MQTT' 05 02 003c 00 0000")
 

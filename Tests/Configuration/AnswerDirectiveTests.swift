@@ -1,0 +1,51 @@
+import Bytes
+import Testing
+
+@testable import Configuration
+
+@Suite struct AnswerDirectiveTests {
+    @Test("What is said to MQTT 5 clients has its defaults")
+    func defaults() throws {
+        let configuration = try #require(MemorySource("listener 1883 127.0.0.1\n").outcome.configuration)
+        #expect(configuration.answers == AnswerSettings())
+        guard case .mqtt(let settings) = configuration.listeners[0].kind else { return }
+        #expect(settings.outgoingAliasMax == 16)
+    }
+
+    @Test("Each directive goes where it belongs, and blanks between references are one space")
+    func values() throws {
+        let outcome = MemorySource(
+            """
+            listener 1883 127.0.0.1
+            max_topic_alias_broker 1000
+            check_payload_format true
+            response_information a/%c
+            server_reference  a:1 \t b
+            server_reference_mode moved
+            redirect_clients true
+
+            """
+        ).outcome
+        let configuration = try #require(outcome.configuration)
+        var expected = AnswerSettings()
+        expected.checksPayloadFormat = true
+        expected.responseInformation = "a/%c"
+        expected.serverReferences = "a:1 b"
+        expected.hasMoved = true
+        expected.redirectsClients = true
+        #expect(configuration.answers == expected)
+        guard case .mqtt(let settings) = configuration.listeners[0].kind else { return }
+        #expect(settings.outgoingAliasMax == 255)
+    }
+
+    @Test(
+        "What goes into CONNACK has 1,024 bytes at most: at it, one more, ten times",
+        arguments: ["response_information", "server_reference"])
+    func length(_ name: String) {
+        for (count, isTaken) in [(1_024, true), (1_025, false), (10_240, false)] {
+            let value = String(repeating: "x", count: count)
+            let outcome = MemorySource("listener 1883 127.0.0.1\n\(name) \(value)\n").outcome
+            #expect((outcome.count(of: .error) == 0) == isTaken)
+        }
+    }
+}
