@@ -33,6 +33,11 @@ extension Model {
             delivery.isInFlight = false
             delivery.wasSent = delivery.packetID != nil
             if delivery.qos == 0, !delivery.canWait { tally.droppedSlow += 1 }
+            // With its session it was discarded, and never sent.
+            guard delivery.qos > 0, !delivery.wasSent else { continue }
+            guard !sessions.contains(where: { $0.unfinished.contains { $0 === delivery } }) else { continue }
+            tally.discardedSent -= 1
+            tally.discardedUnsent += 1
         }
     }
 
