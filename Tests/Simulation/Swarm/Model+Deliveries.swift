@@ -109,7 +109,10 @@ extension Model {
         guard let link = sessions[index].link else { return }
         delivery.isInFlight = true
         let packet = publish(delivery, on: link)
-        guard delivery.isReleased || packet.encoded(links[link].version).count <= links[link].packetBytesMax else {
+        let excess = packet.encoded(links[link].version).count - links[link].packetBytesMax
+        let isTooLong = excess > 0 && !delivery.isReleased
+        delivery.mayBeTooLong = isTooLong && links[link].topicAliasMax > 0 && excess <= packet.topic.count
+        guard !isTooLong || delivery.mayBeTooLong else {
             sessions[index].unfinished.removeAll { $0 === delivery }
             if delivery.packetID == nil { tally.tooLarge += 1 } else { tally.tooLargeLater += 1 }
             return

@@ -6,11 +6,21 @@ extension Model {
         for link in links.indices where links[link].phase != .gone {
             if let answer = links[link].answers.first { fault("link \(link): \(answer) did not come") }
             makeWay(on: link)
+            forgetTooLong(on: link)
             let isFull = backlog(link) > rules.outputBytesMax / 2
             if isFull { takeBack(link, links[link].due.indices) }
             if let first = links[link].due.first { fault("link \(link): \(describe(first, on: link)) did not come") }
             if !isFull, let session = session(on: link) { checkSearches(session, link) }
         }
+    }
+
+    /// What only an alias could have shortened did not come.
+    private mutating func forgetTooLong(on link: Int) {
+        for due in links[link].due where due.delivery.mayBeTooLong {
+            for session in sessions.indices { sessions[session].unfinished.removeAll { $0 === due.delivery } }
+            if due.delivery.packetID == nil { tally.tooLarge += 1 } else { tally.tooLargeLater += 1 }
+        }
+        links[link].due.removeAll { $0.delivery.mayBeTooLong }
     }
 
     /// Retained messages, which come when the server likes, may have taken the places of others in the window.

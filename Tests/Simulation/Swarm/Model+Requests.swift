@@ -99,6 +99,7 @@ extension Model {
         if Topics.belongsToServer(will.topic) { return connect.version == .v5 ? [0x87] : [5] }
         if will.qos > rules.qosMax { return connect.version == .v5 ? [0x9B] : [1, 2, 3, 5] }
         if will.retain, !rules.retains { return connect.version == .v5 ? [0x9A] : [1, 2, 3, 5] }
+        if !isWellFormed(will) { return [0x99] }
         return nil
     }
 
@@ -130,6 +131,10 @@ extension Model {
             }
             links[link].aliasesUp[alias] = publish.topic
         }
+        guard isWellFormed(publish) else {
+            guard publish.qos > 0 else { return close(link, [0x99]) }
+            return answer(publish.qos == 1 ? .puback : .pubrec, publish.id, [0x99], on: link)
+        }
         let message = message(publish, sessions[session].clientID)
         var refusal: UInt8?
         if Topics.belongsToServer(publish.topic) { refusal = 0x87 }
@@ -141,6 +146,12 @@ extension Model {
             answer(.puback, publish.id, codes, on: link)
         default: receiveExactlyOnce(publish, message, refusal, on: link, from: session)
         }
+    }
+
+    /// Whether a payload is UTF-8 where it says so and the server looks at it (§3.3.2.3.2).
+    private func isWellFormed(_ publish: Publish) -> Bool {
+        guard rules.checksPayloads, publish.properties.number(ID.payloadFormat) == 1 else { return true }
+        return Octets(String(decoding: publish.payload, as: UTF8.self).utf8) == publish.payload
     }
 
     /// The message is the server's with PUBREC, and passed on with PUBREL, once (§4.3.3).

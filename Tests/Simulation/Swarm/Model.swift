@@ -17,6 +17,7 @@ struct Rules {
     var subscriptionsMax = 4_096
     var retainedMax = 100_000
     var outputBytesMax = 256 << 10
+    var checksPayloads = false
 }
 
 /// An application message as the server took it.
@@ -58,6 +59,8 @@ final class Delivery {
     var wasSent = false
     /// Whether it was given to the present connection.
     var isInFlight = false
+    /// Whether it is too long but for a topic alias, which the server may have given or not.
+    var mayBeTooLong = false
     /// Whether PUBREC came.
     var isReleased = false
 

@@ -155,6 +155,7 @@ extension Swarm {
         // A client that keeps to the rules waits for room [MQTT-3.3.4-7].
         if clients[client].outgoing.count >= min(plan.rules.receiveMaximum, 15) { publish.qos = 0 }
         if random.chance(publish.retain ? 30 : 3) { publish.payload = [] }
+        if plan.hasProperties, random.chance(10) { publish.payload += [0xC3, 0x28] }
         if !plan.packetMaxima.isEmpty, random.chance(30) {
             publish.payload += Octets(repeating: 0x2E, count: Int(random.below(200)))
         }
