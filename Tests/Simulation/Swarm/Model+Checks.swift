@@ -80,7 +80,7 @@ extension Model {
         }
         let places = links[link].due.indices.filter { allows(publish, links[link].due[$0], on: link) }
         guard let place = places.first else {
-            if retainedCame(publish, on: link) { return }
+            if sharedCame(publish, on: link) || retainedCame(publish, on: link) { return }
             let due = links[link].due.prefix(4).map { describe($0, on: link) }
             return fault("link \(link): \(text(publish)) is not due, but \(due)")
         }
@@ -142,13 +142,13 @@ extension Model {
     }
 
     /// No more than Receive Maximum is under way [MQTT-3.3.4-9].
-    private mutating func checkWindow(on link: Int) {
+    mutating func checkWindow(on link: Int) {
         guard let session = session(on: link) else { return }
         let count = sessions[session].onWire(links[link])
         if count > window(of: session) { fault("link \(link): \(count) messages sent before one is acknowledged") }
     }
 
-    private func allows(_ publish: Publish, _ due: Due, on link: Int) -> Bool {
+    func allows(_ publish: Publish, _ due: Due, on link: Int) -> Bool {
         guard !due.isRelease else { return false }
         var expected = self.publish(due.delivery, on: link)
         // A new message comes under an identifier of the server's choice.
@@ -189,7 +189,7 @@ extension Model {
     }
 
     /// An identifier is nobody else's while it is in use [MQTT-2.2.1-4].
-    private mutating func checkIdentifier(_ id: Int, on link: Int) {
+    mutating func checkIdentifier(_ id: Int, on link: Int) {
         let session = sessions.first { $0.clientID == links[link].clientID }
         let isUsed = session?.unfinished.contains { $0.packetID == id } ?? false
         if id == 0 || isUsed { fault("link \(link): packet identifier \(id) is in use") }

@@ -2,10 +2,11 @@
 extension Model {
     /// Gives a message to everyone who asked for it, and keeps it where it is to be retained. The reasons that the
     /// publisher may hear.
-    mutating func distribute(_ message: Message, retain: Bool) -> [UInt8] {
+    /// - Parameter isPromised: whether the publisher was asked to try again if there is no room, and there was.
+    mutating func distribute(_ message: Message, retain: Bool, isPromised: Bool = false) -> [UInt8] {
         var codes: [UInt8] = [0]
         if retain, !retainMessage(message) { codes = [0x97] }
-        var isWanted = false
+        var isWanted = share(message, retain: retain)
         for index in sessions.indices {
             let matching = sessions[index].subscriptions.filter { wants($0, message, sessions[index].clientID) }
             guard !matching.isEmpty else { continue }
@@ -21,13 +22,15 @@ extension Model {
             owe(
                 message, qos: min(message.qos, granted),
                 retain: retain && matching.contains { $0.retainAsPublished } && mutation != .retainNeverAsPublished,
-                identifiers: matching.compactMap { $0.identifier }.sorted(), to: index)
+                identifiers: matching.compactMap { $0.identifier }.sorted(), to: index,
+                isPromised: isPromised && rules.whenFull == .refuse)
         }
         if !isWanted, codes == [0] { codes.append(0x10) }
         return codes
     }
 
     private func wants(_ subscription: Subscription, _ message: Message, _ clientID: Octets) -> Bool {
+        if Topics.isShared(subscription.filter) { return mutation == .sharedWithAll && matchesShared(subscription, message) }
         if subscription.noLocal, clientID == message.publisher, mutation != .noLocalIgnored { return false }
         return Topics.matches(filter: subscription.filter, topic: message.topic)
     }
@@ -64,15 +67,61 @@ extension Model {
         return true
     }
 
-    private mutating func owe(_ message: Message, qos: Int, retain: Bool, identifiers: [Int], to index: Int) {
+    private func matchesShared(_ subscription: Subscription, _ message: Message) -> Bool {
+        Topics.matches(filter: Topics.shared(subscription.filter), topic: message.topic)
+    }
+
+    /// Where a full queue refuses the publisher: whether everybody who would have to keep the message has room for it,
+    /// and it can be retained [M-10].
+    mutating func hasRoom(for message: Message, retain: Bool) -> Bool {
+        guard rules.whenFull == .refuse else { return true }
+        if retain, rules.retains, !message.payload.isEmpty, retained.count >= rules.retainedMax,
+            !retained.contains(where: { $0.topic == message.topic })
+        {
+            return false
+        }
+        for index in sessions.indices {
+            let matching = sessions[index].subscriptions.filter { wants($0, message, sessions[index].clientID) }
+            guard min(message.qos, matching.map(\.qos).max() ?? 0) > 0, !goesAtOnce(to: index) else { continue }
+            if sessions[index].waiting >= rules.queuedMessagesMax { discardExpired(index) }
+            guard sessions[index].waiting < rules.queuedMessagesMax else { return false }
+        }
+        return true
+    }
+
+    private func goesAtOnce(to index: Int) -> Bool {
+        sessions[index].link != nil && sessions[index].waiting == 0 && sessions[index].inFlight < window(of: index)
+    }
+
+    private mutating func discardExpired(_ index: Int) {
+        let before = sessions[index].unfinished.count
+        sessions[index].unfinished.removeAll { !$0.isInFlight && !$0.wasSent && isExpired($0.message) }
+        tally.expired += before - sessions[index].unfinished.count
+    }
+
+    /// Whether there is room at the end of a queue, or is made [M-10].
+    private mutating func makeRoom(_ index: Int) -> Bool {
+        if sessions[index].waiting >= rules.queuedMessagesMax { discardExpired(index) }
+        while sessions[index].waiting >= rules.queuedMessagesMax {
+            guard rules.whenFull == .dropOldest,
+                let oldest = sessions[index].unfinished.firstIndex(where: { !$0.isInFlight && !$0.wasSent })
+            else { return false }
+            sessions[index].unfinished.remove(at: oldest)
+            tally.droppedFull += 1
+        }
+        return true
+    }
+
+    private mutating func owe(
+        _ message: Message, qos: Int, retain: Bool, identifiers: [Int], to index: Int, isPromised: Bool
+    ) {
         let isOnline = sessions[index].link != nil
         if qos == 0, !isOnline, !rules.queuesQoS0 { return }
         tally.owed += 1
         let delivery = Delivery(
             message, qos: qos, retain: retain, identifiers: identifiers, canWait: qos > 0 || !isOnline)
         if qos == 0, isOnline { return give(delivery, to: index) }
-        let goesAtOnce = isOnline && sessions[index].waiting == 0 && sessions[index].inFlight < window(of: index)
-        if !goesAtOnce, sessions[index].waiting >= rules.queuedMessagesMax {
+        guard isPromised || goesAtOnce(to: index) || makeRoom(index) else {
             tally.droppedFull += 1
             return
         }

@@ -12,6 +12,7 @@ extension Model {
             if let first = links[link].due.first { fault("link \(link): \(describe(first, on: link)) did not come") }
             if !isFull, let session = session(on: link) { checkSearches(session, link) }
         }
+        settleShared(backlog: backlog)
     }
 
     /// What only an alias could have shortened did not come.

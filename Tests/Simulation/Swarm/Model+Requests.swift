@@ -142,10 +142,17 @@ extension Model {
         switch publish.qos {
         case 0: if refusal == nil { _ = distribute(message, retain: publish.retain) }
         case 1:
-            let codes = refusal.map { [$0] } ?? distribute(message, retain: publish.retain)
+            if refusal == nil, !hasRoom(for: message, retain: publish.retain) { return refuse(publish, on: link) }
+            let codes = refusal.map { [$0] } ?? distribute(message, retain: publish.retain, isPromised: true)
             answer(.puback, publish.id, codes, on: link)
         default: receiveExactlyOnce(publish, message, refusal, on: link, from: session)
         }
+    }
+
+    /// No room: a client before MQTT 5, which cannot be told, keeps the message and loses its connection [M-05].
+    private mutating func refuse(_ publish: Publish, on link: Int) {
+        guard links[link].version == .v5 else { return close(link, []) }
+        answer(publish.qos == 1 ? .puback : .pubrec, publish.id, [0x97], on: link)
     }
 
     /// Whether a payload is UTF-8 where it says so and the server looks at it (§3.3.2.3.2).
@@ -163,6 +170,7 @@ extension Model {
         if !isKnown || mutation == .exactlyOnceTwice {
             let open = links[link].version == .v5 ? rules.receiveMaximum : rules.openMessagesMax
             guard sessions[session].received.count < open else { return close(link, [0x93]) }  // §3.3.4
+            guard hasRoom(for: message, retain: publish.retain) else { return refuse(publish, on: link) }
             sessions[session].received.append((publish.id, message, publish.retain))
         }
         answer(.pubrec, publish.id, [0, 0x10], on: link)
@@ -173,7 +181,7 @@ extension Model {
             return answer(.pubcomp, id, [0x92], on: link)
         }
         let (_, message, retain) = sessions[session].received.remove(at: index)
-        _ = distribute(message, retain: retain)
+        _ = distribute(message, retain: retain, isPromised: true)
         answer(.pubcomp, id, [0], on: link)
     }
 
@@ -217,6 +225,8 @@ extension Model {
         _ id: Int, _ requests: [Request], _ identifier: Int?, on link: Int, from session: Int
     ) {
         let isV5 = links[link].version == .v5
+        // [MQTT-3.8.3-4]
+        if requests.contains(where: { $0.noLocal && Topics.isShared($0.filter) }) { return close(link, [0x82]) }
         var codes: [[UInt8]] = []
         for request in requests {
             let code = subscribe(request, identifier, session)
@@ -227,8 +237,9 @@ extension Model {
     }
 
     private mutating func subscribe(_ request: Request, _ identifier: Int?, _ session: Int) -> [UInt8] {
-        if Topics.isShared(request.filter) { return [0x9E] }
-        guard Topics.isFilter(request.filter, rules) else { return [0x8F] }
+        let isShared = Topics.isShared(request.filter)
+        let filter = isShared ? Topics.shared(request.filter) : request.filter
+        guard Topics.isFilter(filter, rules) else { return [0x8F] }
         let subscription = Subscription(
             filter: request.filter, qos: min(request.qos, rules.qosMax), noLocal: request.noLocal,
             retainAsPublished: request.retainAsPublished, identifier: identifier)
@@ -238,6 +249,10 @@ extension Model {
         } else {
             guard sessions[session].subscriptions.count < rules.subscriptionsMax else { return [0x97] }
             sessions[session].subscriptions.append(subscription)
+        }
+        if isShared {
+            sessions[session].sharedOptions.append(subscription)
+            return [UInt8(subscription.qos)]
         }
         if request.retainHandling == 0 || request.retainHandling == 1 && old == nil {
             forgetSearches(request.filter, session)
@@ -265,7 +280,8 @@ extension Model {
                 if mutation != .unsubscribeIgnored { sessions[session].subscriptions.remove(at: index) }
                 codes.append([0])
             } else {
-                codes.append(Topics.isFilter(filter, rules) || Topics.isShared(filter) ? [0x11] : [0x8F])
+                let plain = Topics.isShared(filter) ? Topics.shared(filter) : filter
+                codes.append(Topics.isFilter(plain, rules) ? [0x11] : [0x8F])
             }
         }
         links[link].answers.append(.unsuback(id: id, links[link].version == .v5 ? codes : []))

@@ -1,3 +1,6 @@
+/// What becomes of a message that finds a queue full [M-10].
+enum WhenFull { case dropNewest, dropOldest, refuse }
+
 /// What the server is set to: the model's own view of the settings.
 struct Rules {
     /// Receive Maximum towards MQTT 5 clients, and the same for those that cannot be told.
@@ -6,6 +9,7 @@ struct Rules {
     /// Messages that the server sends before one is acknowledged.
     var window = 20
     var queuedMessagesMax = 1_000
+    var whenFull = WhenFull.dropNewest
     var queuesQoS0 = false
     var sessionExpiryMax = UInt32.max
     var keepAliveMax = 65_535
@@ -51,6 +55,8 @@ final class Delivery {
     let isRetainedReply: Bool
     /// Whether it waits for a slow reader even at QoS 0, as what was queued does.
     let canWait: Bool
+    /// The shared subscription that it came by.
+    let group: Octets?
     /// When it was sent first, in the order of all.
     var sentNumber = 0
     /// From its first sending on.
@@ -66,8 +72,9 @@ final class Delivery {
 
     init(
         _ message: Message, qos: Int, retain: Bool, identifiers: [Int], isRetainedReply: Bool = false,
-        canWait: Bool = true
+        canWait: Bool = true, group: Octets? = nil
     ) {
+        self.group = group
         self.message = message
         self.qos = qos
         self.retain = retain
@@ -102,6 +109,8 @@ struct Session {
     /// Messages that are not through: QoS 1 and 2 until their last acknowledgement, in order.
     var unfinished: [Delivery] = []
     var searches: [Search] = []
+    /// Every way in which it ever asked for shared messages: what waits keeps the way in which it was asked for.
+    var sharedOptions: [Subscription] = []
     /// QoS 2 from the client, between PUBLISH and PUBREL.
     var received: [(id: Int, message: Message, retain: Bool)] = []
 
@@ -180,6 +189,7 @@ struct Model {
     var sessions: [Session] = []
     var links: [Link] = []
     var retained: [Message] = []
+    var shared: [SharedMessage] = []
     var tally = Tally()
     var faults: [String] = []
     var nameless = 0
@@ -258,6 +268,7 @@ struct Model {
         publishWill(sessions[index].clientID)
         for delivery in sessions[index].unfinished where !delivery.isReleased {
             if delivery.wasSent { tally.discardedSent += 1 } else { tally.discardedUnsent += 1 }
+            handOver(delivery)
         }
         sessions.remove(at: index)
     }

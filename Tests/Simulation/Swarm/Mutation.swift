@@ -4,6 +4,7 @@ package enum Mutation: String, CaseIterable, Sendable {
     // The model believes something wrong.
     case noLocalIgnored, retainNeverAsPublished, lowestQoS, sessionNeverPresent, willWithoutDelay, noWills
     case expiryNotCounted, retainedForEver, unsubscribeIgnored, keepAliveTwice, exactlyOnceTwice, smallerWindow
+    case sharedWithAll
     // The server seems to do something wrong.
     case lostDelivery, doubledDelivery, lostAcknowledgement, clearedDuplicateFlag, swappedUserProperties
 }

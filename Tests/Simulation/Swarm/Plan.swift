@@ -37,6 +37,7 @@ struct Plan {
     var hasRetainAsPublished: Bool
     var hasRetainHandling: Bool
     var hasBadNames: Bool
+    var hasShared: Bool
 
     // How they behave.
     var hasTakeovers: Bool
@@ -80,6 +81,7 @@ struct Plan {
         hasRetainAsPublished = random.chance(40)
         hasRetainHandling = random.chance(40)
         hasBadNames = random.chance(20)
+        hasShared = random.chance(25)
         hasTakeovers = random.chance(40)
         isLazy = random.chance(40)
         silent = random.chance(20) ? 0 : nil
@@ -122,6 +124,10 @@ struct Plan {
         for _ in 0..<(2 + random.below(6)) { names.append(draw(levels, &random)) }
         for _ in 0..<(2 + random.below(8)) { filters.append(draw(wild, &random)) }
         filters += [Octets("#".utf8), random.pick(levels) + Octets("/#".utf8), random.pick(names)]
+        if hasShared {
+            packetMaxima = []
+            for filter in filters.prefix(3) { filters.append(Octets(random.pick(["$share/g/", "$share/h/"]).utf8) + filter) }
+        }
         names.removeAll { $0.isEmpty }
         filters.removeAll { $0.isEmpty }
         if names.isEmpty { names = [Octets("a".utf8)] }
@@ -148,8 +154,11 @@ struct Plan {
         // What a reader holds up, and what a queue drops, is exact only where the other does not interfere.
         if isSlow, random.chance(60) {
             rules.outputBytesMax = 400
-        } else {
-            if random.chance(25) { rules.queuedMessagesMax = random.pick([1, 3, 10]) }
+        } else if !hasShared {
+            if random.chance(25) {
+                rules.queuedMessagesMax = random.pick([1, 3, 10])
+                rules.whenFull = random.pick([.dropNewest, .dropOldest, .refuse])
+            }
             rules.queuesQoS0 = random.chance(20)
         }
     }
@@ -167,6 +176,12 @@ struct Plan {
         settings.connections.outputBytesMax = rules.outputBytesMax
         settings.broker.inflightMessagesMax = UInt16(rules.window)
         settings.broker.queuedMessagesMax = rules.queuedMessagesMax
+        settings.broker.queueFullPolicy =
+            switch rules.whenFull {
+            case .dropNewest: .dropNewest
+            case .dropOldest: .dropOldest
+            case .refuse: .refuse
+            }
         settings.broker.queuesQoS0 = rules.queuesQoS0
         settings.broker.sessionExpiryMax = rules.sessionExpiryMax
         settings.broker.retainAvailable = rules.retains

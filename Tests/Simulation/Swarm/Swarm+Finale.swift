@@ -52,6 +52,11 @@ extension Swarm {
     /// same, and it holds nothing that nobody needs.
     private mutating func checkTheSum() {
         guard faults.isEmpty, mutation == nil else { return }
+        faults += model.lostShared()
+        let imbalance = engine.broker.ledgerImbalance
+        if imbalance != 0 { faults.append("\(imbalance) deliveries are in no account of the engine's") }
+        // What becomes of shared messages is the server's choice, and its own account.
+        guard !plan.hasShared else { return }
         let tally = model.tally
         let waiting = model.sessions.reduce(0) { sum, session in
             sum + session.unfinished.count { !$0.wasSent }

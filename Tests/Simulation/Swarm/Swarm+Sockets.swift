@@ -44,8 +44,8 @@ extension Swarm {
 
     /// The engine reads so many bytes.
     mutating func feed(_ link: Int, _ count: Int) {
-        // A small queue that is full in the middle of a read is full of what the model cannot see yet.
-        if plan.rules.queuedMessagesMax < 1_000, let end = sockets[link].packets.first?.end,
+        // What fills a small queue, or a member of a group, in the middle of a read is what the model cannot see yet.
+        if plan.rules.queuedMessagesMax < 1_000 || plan.hasShared, let end = sockets[link].packets.first?.end,
             end - sockets[link].fed < count
         {
             let first = end - sockets[link].fed

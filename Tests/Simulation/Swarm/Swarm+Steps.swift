@@ -211,10 +211,11 @@ extension Swarm {
         for _ in 0...random.below(3) {
             var request = Request(filter: random.pick(plan.filters), qos: Int(random.below(3)))
             if plan.hasBadNames, random.chance(15) {
-                request.filter = Octets(random.pick(["a/#/b", "a+", "#a", "aaaaaaaaaaaaaaaa", "a/b/a/b/+"]).utf8)
+                request.filter = Octets(random.pick(["a/#/b", "a+", "#a", "aaaaaaaaaaaaaaaa", "a/b/a/b/+", "$share/g", "$share/+/a", "$share//a"]).utf8)
             }
             if isV5 {
-                request.noLocal = plan.hasNoLocal && random.chance(40)
+                let isShared = Topics.isShared(request.filter)
+                request.noLocal = plan.hasNoLocal && random.chance(isShared ? 2 : 40)
                 request.retainAsPublished = plan.hasRetainAsPublished && random.chance(50)
                 request.retainHandling = plan.hasRetainHandling ? Int(random.below(3)) : 0
             }
