@@ -38,6 +38,9 @@ extension Broker {
             // Nothing of the session is touched for somebody else (attack case 39).
             return effects.answer(link, .refused(.notAuthorized))
         }
+        guard !refusesWill(of: offer, clientID: clientID) else {
+            return effects.answer(link, .refused(.notAuthorized))
+        }
         if existing == nil, sessionsByClientID.count >= limits.sessionsMax {
             return effects.answer(link, .refused(.quotaExceeded))
         }
@@ -62,9 +65,12 @@ extension Broker {
         guard let existing else { return nil }
         if let old = sessions[existing].attachment?.link {
             effects.answer(old, .close(.sessionTakenOver))
-            // As after any loss. A will that waits for its delay is dropped below if the session goes on, since its
-            // client has just come back (§3.1.3.2.2) [MQTT-3.1.3-9].
-            detach(existing, Farewell(publishesWill: true), now: now, into: &effects)
+            // The will of a link that is taken over goes out as after any loss, unless the session goes on and the
+            // will's delay gives the client time to come back, which it just has [MQTT-3.1.3-9]. A session without an
+            // expiry interval ends with its link, and takes no time to wait for (§3.1.4).
+            let goesOn = !offer.cleanStart && sessions[existing].expiryInterval > 0
+            let keepsWill = goesOn && (sessions[existing].will?.delayInterval ?? 0) > 0
+            detach(existing, Farewell(publishesWill: !keepsWill), now: now, into: &effects)
         }
         guard sessions[existing].isLive else { return nil }
         if offer.cleanStart {
@@ -103,7 +109,14 @@ extension Broker {
         sessions[session].isDevice = link.isDevice
         sessions[session].sleepQueue = offer.sleepQueue
         sessions[session].expiryInterval = min(offer.sessionExpiryInterval, limits.sessionExpiryMax)
-        if sessions[session].userName == nil { sessions[session].userName = offer.userName }
+        if sessions[session].userName == nil, offer.userName != nil {
+            sessions[session].userName = offer.userName
+            forgetPublisher(session)
+            if isRestricted { moveOn() }
+        }
+        // What was in flight is checked again before it is sent again, also by rules that it was sent under.
+        sessions[session].checkedRules = 0
+        shared.becameReady(UInt32(session))
         setSession(session, of: link)
         if link.isDevice { gauges_.connectedDevices += 1 } else { gauges_.connectedClients += 1 }
     }
@@ -130,12 +143,14 @@ extension Broker {
         guard let attachment = sessions[slot].attachment else { return }
         setSession(nil, of: attachment.link)
         if attachment.link.isDevice { gauges_.connectedDevices -= 1 } else { gauges_.connectedClients -= 1 }
-        discardBusy(slot)
+        loseBusy(slot)
         sessions[slot].attachment = nil
         if let expiry = farewell.sessionExpiryInterval {
             sessions[slot].expiryInterval = min(expiry, limits.sessionExpiryMax)
         }
         returnInflight(slot)
+        shared.becameAway(UInt32(slot))
+        if sessions[slot].expiryInterval > 0 { handOverShared(of: slot, .away, now: now, into: &effects) }
         let will = sessions[slot].will
         sessions[slot].will = nil
         let expiry = sessions[slot].expiryInterval
@@ -167,6 +182,8 @@ extension Broker {
         removeAllSubscriptions(slot)
         discardOwedRetained(slot)
         guard sessions[slot].isLive else { return }
+        handOverShared(of: slot, .ended, now: now, into: &effects)
+        forgetPublisher(slot)
         let session = sessions[slot]
         queuedDeliveries -= session.queue.count
         for entry in session.queue where entry.phase == .message {
@@ -178,6 +195,7 @@ extension Broker {
             release(entry.message, entry.identifiers)
         }
         for entry in session.received { release(entry.message, .none) }
+        noteEmpty(slot, into: &effects)
         sessionsByClientID[session.clientID] = nil
         if session.isInLine { line.removeAll { $0 == slot } }
         if session.isInSearchLine { searchLine.removeAll { $0 == slot } }

@@ -8,17 +8,24 @@ extension Broker {
     ) {
         count(received: publish.qos)
         var topic: TopicID?
-        let refusal = refusal(of: publish, topic: &topic)
+        var refusal = refusal(of: publish, topic: &topic)
+        if let topic, !mayPublish(to: topic, as: session) { refusal = .notAuthorized }
         guard let topic, refusal == .success else {
             counters.publishesRefused += 1
             return acknowledge(publish, with: refusal, link: link, into: &effects)
         }
         let message = takeIn(publish, topic: topic, now: now)
         if publish.qos == .exactlyOnce {
-            return receive(publish, message, session: session, link: link, into: &effects)
+            return receive(publish, message, session: session, link: link, now: now, into: &effects)
+        }
+        let isPromised = limits.queueFullPolicy == .refuse && publish.qos > .atMostOnce
+        if isPromised, !findsRoom(message, publish, isStored: false, from: session, now: now, into: &effects) {
+            counters.publishesRefused += 1
+            return acknowledge(publish, with: .quotaExceeded, link: link, into: &effects)  // [M-10]
         }
         let outcome = distribute(
-            message, stored: nil, qos: publish.qos, retain: publish.retain, from: session, now: now, into: &effects)
+            message, stored: nil, qos: publish.qos, retain: publish.retain, from: session, isPromised: isPromised,
+            now: now, into: &effects)
         acknowledge(publish, with: outcome, link: link, into: &effects)
     }
 
@@ -33,7 +40,7 @@ extension Broker {
             topic = topics.intern(name)
         } else {
             count(received: publish.qos)
-            guard refusal(of: publish, topic: &topic) == .success else {
+            guard refusal(of: publish, topic: &topic) == .success, mayPublish(to: topic, as: nil) else {
                 counters.publishesRefused += 1
                 return
             }
@@ -64,7 +71,7 @@ extension Broker {
         let expiresAt = publish.messageExpiryInterval.map { now.unixSeconds + Int64($0) } ?? .max
         let message = Passing(
             serial: lastSerial, topic: topic, properties: publish.properties, payload: publish.payload,
-            expiresAt: expiresAt)
+            expiresAt: expiresAt, qos: publish.qos, retain: publish.retain)
         passing = message
         return message
     }
@@ -72,7 +79,8 @@ extension Broker {
     /// QoS 2, first half: the message is kept under its identifier until PUBREL (§4.3.3). A second PUBLISH with the
     /// same identifier is answered again and not stored again [MQTT-4.3.3-10].
     private mutating func receive(
-        _ publish: IncomingPublish, _ message: Passing, session: Int, link: LinkID, into effects: inout BrokerEffects
+        _ publish: IncomingPublish, _ message: Passing, session: Int, link: LinkID, now: Now,
+        into effects: inout BrokerEffects
     ) {
         let place = sessions[session].received.firstIndex { $0.packetIdentifier == publish.packetIdentifier }
         if let place {
@@ -88,6 +96,14 @@ extension Broker {
             return acknowledge(publish, with: .receiveMaximumExceeded, link: link, into: &effects)
         }
         guard hasRoomToHold(message) else {
+            noteAllFull(into: &effects)
+            counters.publishesRefused += 1
+            return acknowledge(publish, with: .quotaExceeded, link: link, into: &effects)
+        }
+        if limits.queueFullPolicy == .refuse,
+            !findsRoom(message, publish, isStored: true, from: session, now: now, into: &effects)
+        {
+            // PUBREC can say no, PUBCOMP cannot: the question is asked now [M-11].
             counters.publishesRefused += 1
             return acknowledge(publish, with: .quotaExceeded, link: link, into: &effects)
         }
@@ -109,9 +125,14 @@ extension Broker {
         }
         let received = sessions[session].received.remove(at: index)
         let message = messages.passing(received.message)
-        _ = distribute(
-            message, stored: received.message, qos: .exactlyOnce, retain: received.retain, from: session, now: now,
-            into: &effects)
+        // The rules may have changed since PUBLISH (attack case 41), and PUBCOMP has no word for it.
+        if mayPublish(to: message.topic, as: session) {
+            _ = distribute(
+                message, stored: received.message, qos: .exactlyOnce, retain: received.retain, from: session,
+                isPromised: limits.queueFullPolicy == .refuse, now: now, into: &effects)
+        } else {
+            counters.publishesRefused += 1
+        }
         release(received.message, .none)
         effects.answer(link, .acknowledge(Acknowledgement(.pubcomp, identifier)))
     }
@@ -133,33 +154,45 @@ extension Broker {
     }
 
     /// Keeps the message if it is to be retained, and gives it to everyone who is subscribed.
-    /// - Parameter stored: where the message is held, if its bytes must outlive the event.
+    /// - Parameters:
+    ///   - stored: where the message is held, if its bytes must outlive the event.
+    ///   - isPromised: whether the publisher was, or will be, told that nobody misses it [M-11].
     mutating func distribute(
-        _ message: Passing, stored: MessageHandle?, qos: QoS, retain: Bool, from publisher: Int?, now: Now,
-        into effects: inout BrokerEffects
+        _ message: Passing, stored: MessageHandle?, qos: QoS, retain: Bool, from publisher: Int?,
+        isPromised: Bool = false, now: Now, into effects: inout BrokerEffects
     ) -> PublishOutcome {
         var outcome = PublishOutcome.success
         var copy = stored
-        if retain, !retainMessage(message, copy: &copy, qos: qos) { outcome = .quotaExceeded }
+        if retain {
+            if retainMessage(message, copy: &copy, qos: qos, isPromised: isPromised) {
+                notePublisher(of: message.topic, publisher)
+            } else {
+                outcome = .notRetained
+            }
+        }
         let route = route(of: message.topic)
         // At QoS 2 a message may have expired between PUBLISH and PUBREL: then nobody gets it [MQTT-3.3.2-5].
         let isExpired = stored != nil && qos == .exactlyOnce && message.expiresAt <= now.unixSeconds
         var matched = 0
         var overlaps = Overlaps()
         for entry in route {
+            // Of a shared subscription, the member whose turn it is.
+            guard let (entry, group) = receiver(of: entry, message) else { continue }
             let session = Int(entry.session)
             if entry.noLocal, session == publisher { continue }
             matched += 1
             if isExpired {
+                counters.deliveriesOwed += 1
                 counters.expired += 1
                 continue
             }
-            let (entry, identifiers) =
+            let (own, identifiers) =
                 entry.mixesNoLocal && session == publisher
                 ? ownDelivery(entry, topic: message.topic)
                 : (entry, identifiers(for: entry, topic: message.topic, &overlaps))
             let wanted = WantedDelivery(
-                qos: min(qos, entry.maximumQoS), retain: retain && entry.retainAsPublished, identifiers: identifiers)
+                qos: min(qos, own.maximumQoS), retain: retain && own.retainAsPublished, identifiers: identifiers,
+                group: group, isPromised: isPromised)
             deliver(message, copy: &copy, wanted, to: session, now: now, into: &effects)
         }
         // What was copied here was held here once.
@@ -195,4 +228,8 @@ struct WantedDelivery {
     var qos: QoS
     var retain: Bool
     var identifiers: SubscriptionIdentifiers
+    /// The shared subscription that it comes by, as in `QueuedDelivery`.
+    var group: UInt32 = 0
+    /// Whether it may go beyond the limits of the session's queue, since its publisher was told yes [M-11].
+    var isPromised = false
 }

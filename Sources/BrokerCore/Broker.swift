@@ -17,6 +17,15 @@ package struct Broker {
     /// Moves on whenever a wildcard subscription changes: routes of an older generation are rebuilt when next used.
     var generation: UInt32 = 1
 
+    /// Shared subscriptions stand in `topics` and `wildcards` once for each group, under `groupMark`.
+    var shared: SharedGroups
+    /// Who may do what, and how often that was changed.
+    var accessRules = AccessRules.allowAll
+    var accessGeneration: UInt32 = 1
+    /// Whether anybody is denied anything: false costs a branch where rules would be asked.
+    var isRestricted = false
+    var publishers = PublisherTable()
+
     var messages = MessageTable()
     var identifierLists = IdentifierLists()
     /// What nobody holds any more but answers may still show: freed with the next event.
@@ -48,6 +57,8 @@ package struct Broker {
     var retainedOverhead = 0
     /// Places taken in all queues.
     var queuedDeliveries = 0
+    /// Messages that the room of all queues was too small for, since it last was large enough.
+    var turnedAwayByAll: UInt64 = 0
     /// How many deliveries that links cannot carry may still be followed by the next one in this turn.
     var abandonsLeft = 0
     var abandonInstant = Instant(nanoseconds: 0)
@@ -63,6 +74,7 @@ package struct Broker {
         topics = TopicTable(seed: generator.next(), empty: TopicRecord())
         wildcards = SubscriptionTree(seed: generator.next())
         retainedTopics = RetainedTree(seed: generator.next())
+        shared = SharedGroups(seed: generator.next())
         random = generator
     }
 
@@ -74,13 +86,7 @@ package struct Broker {
         sweep()
         switch request {
         case .attach(let offer): return attachRequested(offer, link: link, now: now, into: &effects)
-        // A device's topic ids outlive its link: these two need no session.
-        case .keep(let topic): return topics.keep(topic)
-        case .forget(let topic): return topics.forget(topic)
-        default: break
-        }
-        // A device's record holds topics beyond its link, and lets them go when its session is over.
-        switch request {
+        // A device's topic ids outlive its link, and its record lets them go when its session is over.
         case .keep(let topic): return topics.keep(topic)
         case .forget(let topic): return topics.forget(topic)
         default: break
@@ -105,7 +111,7 @@ package struct Broker {
         case .subscribe(let identifier, let requests):
             subscribeReceived(identifier, requests, session: session, link: link, now: now, into: &effects)
         case .unsubscribe(let identifier, let filters):
-            unsubscribeReceived(identifier, filters, session: session, link: link, into: &effects)
+            unsubscribeReceived(identifier, filters, session: session, link: link, now: now, into: &effects)
         case .resolve(let token, let name):
             resolveReceived(token, name, link: link, into: &effects)
         case .setWill(let will):
@@ -219,4 +225,6 @@ struct Subscriber {
 struct RetainedMessage {
     var message: MessageHandle
     var qos: QoS
+    /// Who published it, in the table of publishers; 0 for the broker itself.
+    var publisher: UInt32 = 0
 }

@@ -31,14 +31,28 @@ package struct BrokerSettings: Equatable, Sendable {
     package var keepAliveSecondsMax: UInt16 = 65_535
     /// Whether messages can be retained (`retain_available`).
     package var isRetainAvailable = true
+    /// Whether subscriptions may be shared (`shared_subscriptions`).
+    package var sharesSubscriptions = true
     /// How long a session may stay without its client (`persistent_client_expiration`); nil: forever.
     package var sessionExpiryMax: Duration?
     /// Whether QoS 0 messages are queued for offline sessions too (`queue_qos0_messages`).
     package var queuesQoS0 = false
+    /// What happens to a message that finds a queue full (`queue_full_policy`).
+    package var queueFullPolicy = QueueFullPolicy.dropNewest
     /// How often `$SYS` is published (`sys_interval`); nil: never.
     package var sysInterval: Duration? = .seconds(10)
 
     package init() {}
+}
+
+/// What happens to a message that finds a client's queue, or the room of all queues, full.
+package enum QueueFullPolicy: String, CaseIterable, Sendable {
+    /// It is dropped for that client.
+    case dropNewest = "drop_newest"
+    /// What has waited longest for that client makes place.
+    case dropOldest = "drop_oldest"
+    /// Nobody gets it, and its publisher is told.
+    case refuse
 }
 
 /// What stands on disk when an acknowledgement leaves: DESIGN §5.
