@@ -30,7 +30,9 @@ extension Model {
     }
 
     private func wants(_ subscription: Subscription, _ message: Message, _ clientID: Octets) -> Bool {
-        if Topics.isShared(subscription.filter) { return mutation == .sharedWithAll && matchesShared(subscription, message) }
+        if Topics.isShared(subscription.filter) {
+            return mutation == .sharedWithAll && matchesShared(subscription, message)
+        }
         if subscription.noLocal, clientID == message.publisher, mutation != .noLocalIgnored { return false }
         return Topics.matches(filter: subscription.filter, topic: message.topic)
     }

@@ -126,7 +126,9 @@ struct Plan {
         filters += [Octets("#".utf8), random.pick(levels) + Octets("/#".utf8), random.pick(names)]
         if hasShared {
             packetMaxima = []
-            for filter in filters.prefix(3) { filters.append(Octets(random.pick(["$share/g/", "$share/h/"]).utf8) + filter) }
+            for filter in filters.prefix(3) {
+                filters.append(Octets(random.pick(["$share/g/", "$share/h/"]).utf8) + filter)
+            }
         }
         names.removeAll { $0.isEmpty }
         filters.removeAll { $0.isEmpty }

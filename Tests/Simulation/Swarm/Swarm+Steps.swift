@@ -2,6 +2,11 @@ internal import Bytes
 internal import Clockwork
 internal import Engine
 
+/// Filters that nobody may subscribe to, or not everywhere.
+private let badFilters = [
+    "a/#/b", "a+", "#a", "aaaaaaaaaaaaaaaa", "a/b/a/b/+", "$share/g", "$share/+/a", "$share//a", "$share/g/",
+]
+
 /// What clients do, one step at a time.
 extension Swarm {
     mutating func take(_ step: Plan.Step) {
@@ -211,7 +216,7 @@ extension Swarm {
         for _ in 0...random.below(3) {
             var request = Request(filter: random.pick(plan.filters), qos: Int(random.below(3)))
             if plan.hasBadNames, random.chance(15) {
-                request.filter = Octets(random.pick(["a/#/b", "a+", "#a", "aaaaaaaaaaaaaaaa", "a/b/a/b/+", "$share/g", "$share/+/a", "$share//a"]).utf8)
+                request.filter = Octets(random.pick(badFilters).utf8)
             }
             if isV5 {
                 let isShared = Topics.isShared(request.filter)
