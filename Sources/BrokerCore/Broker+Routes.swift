@@ -81,7 +81,7 @@ extension Broker {
     mutating func ownDelivery(
         _ entry: RouteEntry, topic: TopicID
     ) -> (entry: RouteEntry, identifiers: SubscriptionIdentifiers) {
-        let matches = matches(topic).filter { $0.session == entry.session && !$0.options.noLocal }
+        let matches = ownMatches(entry, topic: topic)
         let identifiers = matches.map(\.options.identifier).filter { $0 != 0 }
         let own = Self.merged(matches).first ?? entry
         switch identifiers.count {
@@ -89,6 +89,15 @@ extension Broker {
         case 1: return (own, .one(identifiers[0]))
         default: return (own, identifierLists.insert(identifiers))
         }
+    }
+
+    /// The highest QoS at which a client gets its own message.
+    func ownMaximumQoS(_ entry: RouteEntry, topic: TopicID) -> QoS {
+        ownMatches(entry, topic: topic).map(\.options.maximumQoS).max() ?? .atMostOnce
+    }
+
+    private func ownMatches(_ entry: RouteEntry, topic: TopicID) -> [Match] {
+        matches(topic).filter { $0.session == entry.session && !$0.options.noLocal }
     }
 
     /// The identifiers for one delivery; a list among them is the caller's to release. The entries of a route are

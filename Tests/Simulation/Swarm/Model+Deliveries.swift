@@ -97,7 +97,9 @@ extension Model {
 
     private mutating func discardExpired(_ index: Int) {
         let before = sessions[index].unfinished.count
-        sessions[index].unfinished.removeAll { !$0.isInFlight && !$0.wasSent && isExpired($0.message) }
+        sessions[index].unfinished = sessions[index].unfinished.filter {
+            $0.isInFlight || $0.wasSent || !isExpired($0.message)
+        }
         tally.expired += before - sessions[index].unfinished.count
     }
 

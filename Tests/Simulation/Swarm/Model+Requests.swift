@@ -238,8 +238,7 @@ extension Model {
 
     private mutating func subscribe(_ request: Request, _ identifier: Int?, _ session: Int) -> [UInt8] {
         let isShared = Topics.isShared(request.filter)
-        let filter = isShared ? Topics.shared(request.filter) : request.filter
-        guard Topics.isFilter(filter, rules) else { return [0x8F] }
+        guard Topics.isFilter(request.filter, rules) else { return [0x8F] }
         let subscription = Subscription(
             filter: request.filter, qos: min(request.qos, rules.qosMax), noLocal: request.noLocal,
             retainAsPublished: request.retainAsPublished, identifier: identifier)
@@ -280,8 +279,7 @@ extension Model {
                 if mutation != .unsubscribeIgnored { sessions[session].subscriptions.remove(at: index) }
                 codes.append([0])
             } else {
-                let plain = Topics.isShared(filter) ? Topics.shared(filter) : filter
-                codes.append(Topics.isFilter(plain, rules) ? [0x11] : [0x8F])
+                codes.append(Topics.isFilter(filter, rules) ? [0x11] : [0x8F])
             }
         }
         links[link].answers.append(.unsuback(id: id, links[link].version == .v5 ? codes : []))

@@ -4,7 +4,7 @@ struct SharedMessage {
     let retain: Bool
     /// The whole filter, `$share/…/…`.
     let group: Octets
-    /// Whether it came in the present step: then a member that has room gets it at once.
+    /// Whether it came in the present step, and a member had room for it: then one gets it at once.
     var isNew = true
     /// Whether some member was ever granted QoS 0, at which it may be lost.
     var mayBeLost = false
@@ -22,7 +22,9 @@ extension Model {
             groups.append(subscription.filter)
         }
         for group in groups where !isExpired(message) {
-            shared.append(SharedMessage(message: message, retain: retain, group: group))
+            var entry = SharedMessage(message: message, retain: retain, group: group)
+            entry.isNew = members(group).contains { isReady($0, entry) { _ in 0 } }
+            shared.append(entry)
         }
         return !groups.isEmpty
     }
@@ -75,7 +77,7 @@ extension Model {
 
     /// A new message does not wait while a member could take it. What nobody will ever take is forgotten.
     mutating func settleShared(backlog: (Int) -> Int) {
-        shared.removeAll { entry in members(entry.group).isEmpty || isExpired(entry.message) }
+        shared = shared.filter { entry in !members(entry.group).isEmpty && !isExpired(entry.message) }
         for place in shared.indices {
             let members = members(shared[place].group)
             if members.contains(where: { granted($0, shared[place]) == 0 }) { shared[place].mayBeLost = true }

@@ -126,9 +126,9 @@ struct Plan {
         filters += [Octets("#".utf8), random.pick(levels) + Octets("/#".utf8), random.pick(names)]
         if hasShared {
             packetMaxima = []
-            for filter in filters.prefix(3) {
-                filters.append(Octets(random.pick(["$share/g/", "$share/h/"]).utf8) + filter)
-            }
+            // One group: by which of two a client got a message could not be told.
+            let group = Octets("$share/g/".utf8) + random.pick(filters)
+            filters += [group, group]
         }
         names.removeAll { $0.isEmpty }
         filters.removeAll { $0.isEmpty }
@@ -145,7 +145,7 @@ struct Plan {
         if random.chance(10) { rules.retains = false }
         if random.chance(20) { rules.subscriptionsMax = 3 }
         if random.chance(10), messageExpiries.isEmpty { rules.retainedMax = 2 }
-        if random.chance(20) { rules.topicBytesMax = 8 }
+        if random.chance(20) { rules.topicBytesMax = hasShared ? 13 : 8 }
         if random.chance(20) { rules.levelsMax = 3 }
         rules.checksPayloads = random.chance(30)
         if !packetMaxima.isEmpty, !aliasMaxima.isEmpty {

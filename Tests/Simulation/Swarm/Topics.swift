@@ -18,7 +18,8 @@ enum Topics {
     }
 
     static func isFilter(_ octets: Octets, _ rules: Rules) -> Bool {
-        let levels = levels(octets)
+        let levels = levels(isShared(octets) ? shared(octets) : octets)
+        guard !isShared(octets) || !shared(octets).isEmpty else { return false }
         guard !octets.isEmpty, octets.count <= rules.topicBytesMax, levels.count <= rules.levelsMax else {
             return false
         }
