@@ -100,11 +100,11 @@ extension Broker {
     }
 
     /// The highest QoS at which a client gets its own message.
-    func ownMaximumQoS(_ entry: RouteEntry, topic: TopicID) -> QoS {
+    mutating func ownMaximumQoS(_ entry: RouteEntry, topic: TopicID) -> QoS {
         ownMatches(entry, topic: topic).map(\.options.maximumQoS).max() ?? .atMostOnce
     }
 
-    private func ownMatches(_ entry: RouteEntry, topic: TopicID) -> [Match] {
+    private mutating func ownMatches(_ entry: RouteEntry, topic: TopicID) -> [Match] {
         matches(topic).filter { $0.session == entry.session && !$0.options.noLocal }
     }
 
