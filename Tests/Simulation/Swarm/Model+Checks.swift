@@ -80,7 +80,8 @@ extension Model {
         }
         let places = links[link].due.indices.filter { allows(publish, links[link].due[$0], on: link) }
         guard let place = places.first else {
-            if sharedCame(publish, on: link) || retainedCame(publish, on: link) { return }
+            if publish.retain, retainedCame(publish, on: link) { return }
+            if sharedCame(publish, on: link) { return }
             let due = links[link].due.prefix(4).map { describe($0, on: link) }
             return fault("link \(link): \(text(publish)) is not due, but \(due)")
         }

@@ -95,7 +95,7 @@ extension Model {
 
     private func isReady(_ session: Int, _ entry: SharedMessage, _ backlog: (Int) -> Int) -> Bool {
         guard let link = sessions[session].link, backlog(link) <= rules.outputBytesMax / 2 else { return false }
-        if granted(session, entry) == 0 { return true }
+        // One who is busy may be passed over at QoS 0 too: the choice is the server's.
         return sessions[session].waiting == 0 && sessions[session].inFlight < window(of: session)
     }
 

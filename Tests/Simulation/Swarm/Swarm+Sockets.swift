@@ -42,8 +42,15 @@ extension Swarm {
         }
     }
 
-    /// The engine reads so many bytes.
-    mutating func feed(_ link: Int, _ count: Int) {
+    /// The engine reads so many bytes, and those that may give a forbidden packet away together.
+    mutating func feed(_ link: Int, _ atLeast: Int) {
+        var count = atLeast
+        var start = sockets[link].fed
+        for (packet, end) in sockets[link].packets {
+            let reached = sockets[link].fed + atLeast
+            if case .broken = packet, start < reached, reached < end { count = end - sockets[link].fed }
+            start = end
+        }
         // What fills a small queue, or a member of a group, in the middle of a read is what the model cannot see yet.
         if plan.rules.queuedMessagesMax < 1_000 || plan.hasShared, let end = sockets[link].packets.first?.end,
             end - sockets[link].fed < count
