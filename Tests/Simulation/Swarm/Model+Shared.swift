@@ -36,7 +36,8 @@ extension Model {
     /// Whether a PUBLISH is a shared message that this client may have; it is the client's from here on.
     mutating func sharedCame(_ publish: Publish, on link: Int) -> Bool {
         guard let session = session(on: link) else { return false }
-        for place in shared.indices {
+        // Of two that look the same, the new one is demanded.
+        for place in shared.indices.sorted(by: { shared[$0].isNew && !shared[$1].isNew }) {
             let entry = shared[place]
             guard mutation != .sharedWithAll else { return false }
             for subscription in sessions[session].sharedOptions where subscription.filter == entry.group {
