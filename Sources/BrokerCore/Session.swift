@@ -70,7 +70,7 @@ struct Session {
         return session
     }
 
-    /// A packet identifier that is not in flight [MQTT-2.2.1-3]. There is always one: the window is smaller than
+    /// A packet identifier that is not in flight [MQTT-2.2.1-4]. There is always one: the window is smaller than
     /// the number of identifiers.
     mutating func nextPacketIdentifier() -> UInt16 {
         // Devices are about that read a MsgId as a signed number.

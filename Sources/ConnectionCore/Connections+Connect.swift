@@ -36,7 +36,7 @@ extension Connections {
         if !rules.allowsAnonymous { return .notAuthorized }
         if packet.clientID.count > limits.clientIDBytesMax { return .clientIdentifierNotValid }
         if packet.clientID.isEmpty {
-            // 3.1 wants an id, 3.1.1 one with a session that stays [MQTT-3.1.3-8]; 5.0 lets the server choose.
+            // 3.1 wants an id, 3.1.1 one with a session that stays [MQTT311-3.1.3-8]; 5.0 lets the server choose.
             if !rules.allowsEmptyClientID || packet.version == .v3_1 { return .clientIdentifierNotValid }
             if packet.version == .v3_1_1, !packet.cleanStart { return .clientIdentifierNotValid }
         }

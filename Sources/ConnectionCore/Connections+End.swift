@@ -20,8 +20,8 @@ extension Connections {
         fail(slot, code, .violated(code), text, into: &effects)
     }
 
-    /// A CONNECT that cannot be read: MQTT 5 clients hear why (5.0 §3.1.4), those before it do not (3.1.1
-    /// [MQTT-3.1.4-1]). A wrong protocol level has an answer that any client can read [MQTT-3.1.2-2] [M-03].
+    /// A CONNECT that cannot be read: MQTT 5 clients hear why (5.0 §3.1.4), those before it do not
+    /// [MQTT311-3.1.4-1]. A wrong protocol level has an answer that any client can read [MQTT-3.1.2-2] [M-03].
     private mutating func answerBadConnect(
         _ slot: Int, _ error: MQTTDecodeError, _ version: ProtocolVersion?, _ text: ReasonText
     ) {

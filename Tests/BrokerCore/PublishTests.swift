@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test(
-        "Names with $ and names with wildcards are not for clients [MQTT-4.7.2-1] [MQTT-3.3.2-2]",
+        "Names with $ and names with wildcards are not for clients (§4.7.2) [MQTT-3.3.2-2]",
         arguments: [
             ("$SYS/x", PublishOutcome.notAuthorized), ("$share/g/t", .notAuthorized), ("a/#", .topicNameInvalid),
             ("", .topicNameInvalid),

@@ -140,7 +140,7 @@ import Testing
         #expect(world.messages(.connection(1)).map(\.payload) == ["x"])
     }
 
-    @Test("A session ends when its expiry has passed, not before (§3.1.2.11.2)")
+    @Test("A session ends when its expiry has passed, not before [MQTT-4.1.0-2]")
     func expiry() {
         var world = BrokerWorld()
         let client = world.client("c", expiry: 100)

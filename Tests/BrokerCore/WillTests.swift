@@ -37,7 +37,7 @@ import Testing
         #expect(world.messages(watcher).map(\.payload) == ["c"])
     }
 
-    @Test("The session's end does not wait for the will's delay (§3.1.3.2.2)")
+    @Test("The session's end does not wait for the will's delay [MQTT-3.1.2-8] (§3.1.3.2.2)")
     func sessionEnd() {
         var world = BrokerWorld()
         let watcher = world.client("watcher")
@@ -51,7 +51,7 @@ import Testing
         #expect(world.messages(watcher).map(\.payload) == ["c"])
     }
 
-    @Test("A retained will is retained [MQTT-3.1.2-17]")
+    @Test("A retained will is retained [MQTT-3.1.2-15] [MQTT311-3.1.2-17]")
     func retained() {
         var world = BrokerWorld()
         var retained = will

@@ -28,6 +28,8 @@ CITATION = re.compile(r"\[(MQTT(?:311)?)-(\d+\.\d+\.\d+-\d+)\]")
 LIKE_A_CITATION = re.compile(r"\[MQTT(?:311)?-\d[^\]\s]*\]?")
 OLD_FORM = re.compile(r"3\.1\.1,? \[MQTT-\d")
 FIXTURE_TAG = re.compile(r"(MQTT(?:311)?)-(\d+\.\d+\.\d+-\d+)")
+# Strings and comments, of Swift and of Python.
+WORDS_IN_CODE = re.compile(r'"""[\s\S]*?"""|"(?:[^"\\\n]|\\.)*"|//[^\n]*|# [^\n]*')
 # What else stands in a test's title only to be found again.
 REFERENCES = re.compile(r"\s*(\[(MQTT(311)?-\d|attack |M-\d)[^\]]*\]|\(attack case[^)]*\))")
 
@@ -58,11 +60,11 @@ class Statement:
 
     @property
     def verdict(self):
-        """The tests, one of each file first, or why there are none."""
+        """The tests, one of each file first, rows of fixtures last; or why there are none."""
         if self.tests:
-            ordered = sorted(self.tests)
+            ordered = sorted(self.tests, key=rank)
             first_of_file = {file: (file, name) for file, name in reversed(ordered)}
-            chosen = sorted(first_of_file.values())
+            chosen = sorted(first_of_file.values(), key=rank)
             chosen += [test for test in ordered if test not in chosen]
             lines = [f"{file}: {name}" if name else file for file, name in chosen[:SHOWN_AT_MOST]]
             return lines + ["and more"] * (len(chosen) > SHOWN_AT_MOST)
@@ -73,6 +75,12 @@ class Statement:
     @property
     def binds_whom(self):
         return {"client": "clients only", "none": "nobody"}.get(self.binds, self.binds)
+
+
+def rank(test):
+    """First the tests that were written for a statement, last the rows of fixtures."""
+    file, name = test
+    return "/test_conformance" not in file, file.startswith("Fixtures/"), file, name
 
 
 @dataclass
@@ -195,10 +203,16 @@ def owners_in(file, text):
     owners = {}
     for is_test, name, start, end in blocks:
         # A table or a helper shows what the tests show that use it.
-        users = [name] if is_test else [test for test, body in tests if re.search(rf"\b{re.escape(name)}\b", body)]
+        users = [name] if is_test else [test for test, body in tests if uses(body, name)]
         if users:
             owners.update(dict.fromkeys(range(start, end + 1), users))
     return owners
+
+
+def uses(body, name):
+    """Whether a test's code has the name of a table or helper: on its own, not as a member of something else."""
+    code = WORDS_IN_CODE.sub("", body)
+    return re.search(rf"(?:(?<![\w.])|(?<=Self\.)|(?<=self\.)){re.escape(name)}\b", code)
 
 
 def python_blocks(text):

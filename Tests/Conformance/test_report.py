@@ -34,7 +34,7 @@ import Testing
 
     func helper() {}  // [MQTT-1.0.0-1]
 
-    @Test("Another [MQTT311-1.0.0-1]") func another() {}
+    @Test("Other questions [MQTT311-1.0.0-1]") func another() { #expect(some.questions.isEmpty) }
 
     @Test(
         "On two lines [MQTT311-1.0.0-4]",
@@ -103,7 +103,7 @@ def test_swift_tests_show_what_they_and_their_tables_cite(tree):
     file = "Tests/Some/AnswerTests.swift"
     assert shown(found, "MQTT", "1.0.0-1") == [(file, "On two lines"), (file, "The server answers")]
     assert shown(found, "MQTT", "1.0.0-4") == [(file, "The server answers")]
-    assert shown(found, "MQTT311", "1.0.0-1") == [(file, "Another")]
+    assert shown(found, "MQTT311", "1.0.0-1") == [(file, "Other questions")]
     assert shown(found, "MQTT311", "1.0.0-4") == [(file, "On two lines")]
     assert missing(found) == [] and found.faults == []
     # Above the suite, and in a helper that no test calls.
@@ -159,6 +159,12 @@ def test_three_tests_are_listed_each_of_another_file_first(tree):
     found = tree({f"Tests/{name}Tests.swift": body for name in "AB"})
     assert found.statements["MQTT", "1.0.0-1"].verdict == [
         "Tests/ATests.swift: Test 0", "Tests/BTests.swift: Test 0", "Tests/ATests.swift: Test 1", "and more"]
+    # Tests that were written for statements come first, rows of fixtures last.
+    found = tree({"Tests/EndToEnd/test_conformance_x.py": 'def test_x():\n    """[MQTT-1.0.0-1]"""\n',
+                  "Fixtures/mqtt/a.json": '[{"name": "row", "tag": "MQTT-1.0.0-1", "version": "5.0"}]'})
+    assert found.statements["MQTT", "1.0.0-1"].verdict == [
+        "Tests/EndToEnd/test_conformance_x.py: test_x", "Tests/ATests.swift: Test 0", "Tests/BTests.swift: Test 0",
+        "and more"]
 
 
 def test_a_stale_report_fails(tree, tmp_path, monkeypatch):

@@ -51,7 +51,7 @@ import Testing
 
     // MARK: CONNACK
 
-    @Test("CONNACK in 3.1 and 3.1.1 is four bytes, and only 3.1.1 has Session Present [MQTT-3.2.2-2]")
+    @Test("Before MQTT 5 CONNACK is four bytes; 3.1.1 has Session Present [MQTT311-3.2.2-2] [MQTT311-3.2.2-3]")
     func plainConnack() throws {
         for (version, isPresent, bytes) in [
             (ProtocolVersion.v3_1, false, "20 02 00 00"), (.v3_1, true, "20 02 00 00"),
@@ -122,7 +122,7 @@ import Testing
     static let refused: [Refused] = [
         Refused(name: "an empty id in 3.1, whatever the flags", id: "", codes: [.v3_1: 2]),
         Refused(
-            name: "an empty id with CleanSession 0 [MQTT-3.1.3-8] (attack case 34)", id: "", flags: "00",
+            name: "an empty id with CleanSession 0 [MQTT311-3.1.3-8] (attack case 34)", id: "", flags: "00",
             codes: [.v3_1_1: 2]),
         Refused(name: "an id of 257 bytes", id: "'i'*257", codes: [.v3_1: 2, .v3_1_1: 2, .v5: 0x85]),
         Refused(

@@ -170,7 +170,7 @@ def parse(packet, version):
     cursor = Cursor(packet[1:])
     assert cursor.variable() == len(cursor.content)
     kind, flags = packet[0] >> 4, packet[0] & 0x0F
-    found = SimpleNamespace(kind=kind, flags=flags, raw=packet, code=0)
+    found = SimpleNamespace(kind=kind, flags=flags, raw=packet, code=0, codes=[])
     if kind == CONNACK:
         found.present, found.code = cursor.number(1), cursor.number(1)
         found.properties = cursor.properties(version)
@@ -205,13 +205,14 @@ class Client(Wire):
         super().__init__(gateway.tcp)
         self.version = version
         self._identifiers = itertools.count(1)
+        self._aside = []
         self.send(connect(version, client_id, **options))
         self.connack = self.next(CONNACK)
         assert self.connack.code == 0, f"CONNACK {self.connack.code:#x}"
 
     def next(self, kind=None):
         """The next packet; it must be of this kind."""
-        found = parse(self.packet(), self.version)
+        found = self._aside.pop(0) if self._aside else parse(self.packet(), self.version)
         assert kind in (None, found.kind), f"{found} in place of {kind}"
         return found
 
@@ -246,14 +247,18 @@ class Client(Wire):
         return answer.code
 
     def message(self, acknowledged=True):
-        """The next message, by default acknowledged to the end."""
+        """The next message, by default acknowledged to the end; others may come before PUBREL does."""
         found = self.next(PUBLISH)
         if acknowledged and found.qos == 1:
             self.send(acknowledge(PUBACK, found.identifier))
         elif acknowledged and found.qos == 2:
             self.send(acknowledge(PUBREC, found.identifier))
-            assert self.next(PUBREL).identifier == found.identifier
+            others = []
+            while (answer := self.next()).kind == PUBLISH:
+                others.append(answer)
+            assert (answer.kind, answer.identifier) == (PUBREL, found.identifier)
             self.send(acknowledge(PUBCOMP, found.identifier))
+            self._aside = others + self._aside
         return found
 
     def ping(self):

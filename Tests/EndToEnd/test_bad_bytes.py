@@ -162,7 +162,7 @@ def test_an_unknown_protocol_level_is_named(gateway):
 def test_a_311_client_without_an_id_and_with_a_session(gateway):
     with Wire(gateway.tcp) as wire:
         wire.send(frame(0x10, "0004 'MQTT' 04 00 003c 0000"))
-        assert wire.rest() == octets("20 02 00 02")  # C34 [MQTT-3.1.3-8]
+        assert wire.rest() == octets("20 02 00 02")  # C34 [MQTT311-3.1.3-8]
 
 
 def test_a6_a_body_that_stalls(start_gateway):

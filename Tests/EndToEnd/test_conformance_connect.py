@@ -369,6 +369,16 @@ def test_the_end_of_the_session_publishes_a_delayed_will(broker, mine):
             assert heir.message().payload == b"gone"
 
 
+def test_a_clean_start_over_a_living_connection_publishes_a_delayed_will(broker, mine):
+    """Since it ends the session. [MQTT-3.1.2-8] [MQTT-3.1.2-4]"""
+    with Client(broker, V5) as heir:
+        heir.subscribe(mine)
+        first = Client(broker, V5, mine, will=will(mine, will_delay_interval=1_000), **keeping(V5))
+        with Client(broker, V5, mine, clean=True):
+            assert first.end() == 0x8E
+            assert heir.message().payload == b"gone"
+
+
 def test_a_client_that_is_back_before_the_delay_has_no_will(broker, mine):
     """[MQTT-3.1.3-9] [MQTT-3.1.2-8]"""
     with Client(broker, V5) as heir:
@@ -430,7 +440,8 @@ def test_an_assigned_identifier_is_told_and_is_the_clients_own(broker, mine):
 
 @both_versions
 def test_an_identifier_that_is_refused(broker, version):
-    """Ours may have 256 bytes. [MQTT-3.1.3-8] [MQTT-3.1.4-2] [MQTT-3.2.2-6] [MQTT-3.2.2-7] [MQTT-4.13.2-1]
+    """Ours may have 256 bytes. [MQTT-3.1.3-8] [MQTT-3.1.4-2] [MQTT-3.2.2-6] [MQTT-3.2.2-7] [MQTT-3.2.2-8]
+    [MQTT-4.13.2-1]
     [MQTT311-3.1.3-9] [MQTT311-3.2.2-4] [MQTT311-3.2.2-5]"""
     with Client(broker, version, "x" * 256) as longest:
         longest.ping()
@@ -598,6 +609,20 @@ def test_a_message_too_large_for_the_client_counts_as_sent(broker, mine):
             sender.publish(mine, bytes(100 - overhead), qos)
             # The window of one message is not used up by what was not sent.
             assert len(client.message().raw) == 100
+        client.hears_nothing()
+
+
+def test_a_message_too_large_for_a_client_that_comes_back(broker, mine):
+    """In flight, waiting or retained: it counts as delivered. [MQTT-3.1.2-24] [MQTT-3.1.2-25]"""
+    options = keeping(V5) | {"receive_maximum": 1}
+    with Client(broker, V5, mine, **options) as client, Client(broker, V5) as sender:
+        client.subscribe(mine)
+        for payload in (bytes(200), "small", bytes(200), "smaller"):
+            sender.publish(mine, payload, 2, retain=len(payload) == 200)
+        assert len(client.message(acknowledged=False).payload) == 200
+    with Client(broker, V5, mine, maximum_packet_size=100, **options) as client:
+        assert [client.message().payload for _ in range(2)] == [b"small", b"smaller"]
+        client.subscribe(mine)
         client.hears_nothing()
 
 

@@ -110,7 +110,7 @@ def test_a_message_loses_what_it_waited_and_one_that_waited_too_long_is_gone(gat
             options=["-D", "publish", "message-expiry-interval", "1"])
     publish(gateway, "queue", "in time", qos=1, version="mqttv5",
             options=["-D", "publish", "message-expiry-interval", "100"])
-    # Only the clock can make a message old.
+    # Only the clock can make a message old [MQTT-3.3.2-5] [MQTT-3.3.2-6].
     time.sleep(2.1)
     back = paho("waiting", clean=False, properties=properties(PacketTypes.CONNECT, SessionExpiryInterval=10))
     message = back.message()

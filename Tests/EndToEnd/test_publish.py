@@ -30,7 +30,7 @@ def test_a_retained_message_greets_new_subscribers_until_it_is_cleared(gateway, 
         publish(gateway, "state/door", "open", qos=1, retain=True, version=version)
         publish(gateway, "state/door", "shut", qos=1, retain=True, version=version)
         publish(gateway, "state/lamp", "on", qos=2, retain=True, version=version)
-        # For a subscription that was there before, it is a message like any other [MQTT-3.3.1-9].
+        # For a subscription that was there before, it is a message like any other [MQTT-3.3.1-12] [MQTT311-3.3.1-9].
         assert [(m.payload, m.retain) for m in present.messages(3)] == [
             (b"open", False), (b"shut", False), (b"on", False)]
     with Subscriber(gateway, "state/#", version=version) as later:

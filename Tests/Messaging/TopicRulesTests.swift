@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test("Wildcards and the server's own topics are recognised [MQTT-4.7.2-1]")
+    @Test("Wildcards and the server's own topics are recognised (§4.7.2)")
     func kinds() {
         for (filter, hasWildcard, beginsWithDollar) in [
             ("", false, false), ("a/b", false, false), ("a/+", true, false), ("#", true, false), ("$SYS", false, true),
