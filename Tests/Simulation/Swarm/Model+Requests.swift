@@ -167,7 +167,8 @@ extension Model {
     ) {
         if let refusal { return answer(.pubrec, publish.id, [refusal], on: link) }
         let isKnown = sessions[session].received.contains { $0.id == publish.id }
-        if !isKnown || mutation == .exactlyOnceTwice {
+        if isKnown, mutation == .exactlyOnceTwice { _ = distribute(message, retain: publish.retain) }
+        if !isKnown {
             let open = links[link].version == .v5 ? rules.receiveMaximum : rules.openMessagesMax
             guard sessions[session].received.count < open else { return close(link, [0x93]) }  // §3.3.4
             guard hasRoom(for: message, retain: publish.retain) else { return refuse(publish, on: link) }
