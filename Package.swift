@@ -145,11 +145,17 @@ let package = Package(
         .target(
             name: "SimulationKit", dependencies: world + ["DeviceCore", heap], path: "Tests/Simulation/Kit",
             swiftSettings: house),
+        // MQTT clients of all versions and a naive model of a broker.
+        .target(
+            name: "SwarmKit",
+            dependencies: ["Bytes", "Clockwork", "Messaging", "BrokerCore", "ConnectionCore", "Engine"],
+            path: "Tests/Simulation/Swarm", swiftSettings: house),
         .executableTarget(
-            name: "simulate", dependencies: ["SimulationKit"], path: "Tests/Simulation/Simulate", swiftSettings: house),
+            name: "simulate", dependencies: ["SimulationKit", "SwarmKit"], path: "Tests/Simulation/Simulate",
+            swiftSettings: house),
         .testTarget(
-            name: "SimulationTests", dependencies: ["SimulationKit", "simulate"], path: "Tests/Simulation",
-            exclude: ["Kit", "Simulate", "seeds.txt"], swiftSettings: house),
+            name: "SimulationTests", dependencies: ["SimulationKit", "SwarmKit", "simulate"], path: "Tests/Simulation",
+            exclude: ["Kit", "Swarm", "Simulate", "seeds.txt", "swarm-seeds.txt"], swiftSettings: house),
         .testTarget(
             name: "EngineTests", dependencies: world + ["SimulationKit", "DeviceCore"], path: "Tests/Engine",
             swiftSettings: house),
