@@ -191,6 +191,10 @@ def test_no_citation_is_wrong():
     assert report.Report().faults == []
 
 
+def test_each_statement_is_shown():
+    assert report.Report().missing == []
+
+
 def test_the_report_in_docs_is_of_today():
     check = [sys.executable, str(Path(report.__file__)), "--check"]
     assert subprocess.run(check, capture_output=True, text=True).stdout == "docs/CONFORMANCE.md is fresh\n"
