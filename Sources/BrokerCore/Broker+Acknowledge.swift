@@ -16,9 +16,13 @@ extension Broker {
         }
         let delivery = sessions[slot].inflight[index]
         switch (acknowledgement.kind, delivery.qos, delivery.phase) {
-        case (.puback, .atLeastOnce, _), (.pubcomp, .exactlyOnce, .release):
+        case (.puback, .atLeastOnce, _):
+            count(acknowledgement)
+            complete(slot, index, now: now, into: &effects)
+        case (.pubcomp, .exactlyOnce, .release):
             complete(slot, index, now: now, into: &effects)
         case (.pubrec, .exactlyOnce, .publish):
+            count(acknowledgement)
             guard acknowledgement.outcome.isAccepted else {
                 // The client refuses the message: the handshake ends here (§4.3.3).
                 return complete(slot, index, now: now, into: &effects)
@@ -34,6 +38,15 @@ extension Broker {
             guard !link.isDevice else { return }
             effects.answer(link, .close(.protocolError))
             detach(slot, Farewell(publishesWill: true), now: now, into: &effects)
+        }
+    }
+
+    /// With PUBACK or PUBREC the message is the client's: it was delivered, or is refused.
+    private mutating func count(_ acknowledgement: Acknowledgement) {
+        if acknowledgement.outcome.isAccepted {
+            counters.acknowledged += 1
+        } else {
+            counters.refusedByReceiver += 1
         }
     }
 
@@ -56,7 +69,7 @@ extension Broker {
 
     /// A link of one at a time is done with its delivery at QoS 0.
     mutating func deliveredReceived(_ slot: Int, now: Now, into effects: inout BrokerEffects) {
-        discardBusy(slot)
+        if discardBusy(slot) { counters.messagesSent.qos0 += 1 }
         drain(slot, now: now, into: &effects)
     }
 
@@ -64,12 +77,14 @@ extension Broker {
     mutating func abandonReceived(
         _ identifier: UInt16, session slot: Int, now: Now, into effects: inout BrokerEffects
     ) {
-        counters.droppedUndeliverable += 1
         if let index = sessions[slot].inflight.firstIndex(where: { $0.packetIdentifier == identifier }) {
             let delivery = sessions[slot].inflight.remove(at: index)
-            if delivery.phase == .publish { release(delivery.message, delivery.identifiers) }
-        } else {
-            discardBusy(slot)
+            if delivery.phase == .publish {
+                counters.droppedUndeliverable += 1
+                release(delivery.message, delivery.identifiers)
+            }
+        } else if identifier == 0 {
+            abandonUnacknowledged(slot)
         }
         // A link that can carry none of very many messages would go through all of them in one turn.
         if now.instant != abandonInstant {
@@ -81,10 +96,30 @@ extension Broker {
         drain(slot, now: now, into: &effects)
     }
 
-    mutating func discardBusy(_ slot: Int) {
-        guard let busy = sessions[slot].attachment?.busyWith else { return }
+    /// A delivery at QoS 0 comes to nothing: what a device was busy with, or what was handed to a connection in this
+    /// very turn and counted as sent.
+    private mutating func abandonUnacknowledged(_ slot: Int) {
+        guard let attachment = sessions[slot].attachment else { return }
+        switch attachment.pace {
+        case .oneAtATime:
+            guard discardBusy(slot) else { return }
+        case .window:
+            counters.messagesSent.qos0 -= 1
+        }
+        counters.droppedUndeliverable += 1
+    }
+
+    /// Lets go what a link of one at a time is busy with; false if that is nothing.
+    private mutating func discardBusy(_ slot: Int) -> Bool {
+        guard let busy = sessions[slot].attachment?.busyWith else { return false }
         sessions[slot].attachment?.busyWith = nil
         release(busy.message, busy.identifiers)
+        return true
+    }
+
+    /// The link ends in the middle of a delivery at QoS 0, which nobody repeats.
+    mutating func loseBusy(_ slot: Int) {
+        if discardBusy(slot) { counters.lostWithLink += 1 }
     }
 
     /// What was in flight waits at the head of the queue, in the order it was sent, under the identifiers that the

@@ -131,7 +131,7 @@ extension Broker {
         guard let attachment = sessions[slot].attachment else { return }
         setSession(nil, of: attachment.link)
         if attachment.link.isDevice { gauges_.connectedDevices -= 1 } else { gauges_.connectedClients -= 1 }
-        discardBusy(slot)
+        loseBusy(slot)
         sessions[slot].attachment = nil
         if let expiry = farewell.sessionExpiryInterval {
             sessions[slot].expiryInterval = min(expiry, limits.sessionExpiryMax)
@@ -179,6 +179,7 @@ extension Broker {
             release(entry.message, entry.identifiers)
         }
         for entry in session.received { release(entry.message, .none) }
+        noteEmpty(slot, into: &effects)
         sessionsByClientID[session.clientID] = nil
         if session.isInLine { line.removeAll { $0 == slot } }
         if session.isInSearchLine { searchLine.removeAll { $0 == slot } }

@@ -10,14 +10,20 @@ private let bytesPerShare = 64 << 10
 
 extension Broker {
     /// Gives a new message to a session: to its link if the window is open and nothing waits before it, else to its
-    /// queue if it has to be kept.
+    /// queue if it has to be kept. Inlined, and `enqueue` not: a fan-out at QoS 0 costs 90 instructions less for each
+    /// receiver, of 1,300.
+    @inline(__always)
     mutating func deliver(
         _ message: Passing, copy: inout MessageHandle?, _ wanted: WantedDelivery, to slot: Int, now: Now,
         into effects: inout BrokerEffects
     ) {
+        counters.deliveriesOwed += 1
         guard let attachment = sessions[slot].attachment else {
-            if wanted.qos == .atMostOnce, !limits.queuesQoS0 { return release(wanted.identifiers) }
-            return enqueue(message, copy: &copy, wanted, to: slot)
+            if wanted.qos == .atMostOnce, !limits.queuesQoS0 {
+                counters.droppedAway += 1
+                return release(wanted.identifiers)
+            }
+            return enqueue(message, copy: &copy, wanted, to: slot, now: now, into: &effects)
         }
         if wanted.qos == .atMostOnce, case .window = attachment.pace {
             guard attachment.isOpen else {
@@ -30,13 +36,15 @@ extension Broker {
             release(wanted.identifiers)
             return send(delivery, to: attachment.link, into: &effects)
         }
-        guard attachment.isOpen, sessions[slot].queue.isEmpty, hasRoom(slot, attachment) else {
-            return enqueue(message, copy: &copy, wanted, to: slot)
+        guard canStartAtOnce(slot, attachment) else {
+            return enqueue(message, copy: &copy, wanted, to: slot, now: now, into: &effects)
         }
-        guard copy != nil || hasRoomToHold(message) else {
+        guard wanted.isPromised || isHeld(copy) || hasRoomToHold(message) else {
+            noteAllFull(into: &effects)
             counters.droppedQueueFull += 1
             return release(wanted.identifiers)
         }
+        if turnedAwayByAll > 0 { noteRoomForAll(into: &effects) }
         let handle = stored(message, copy: &copy)
         messages.hold(handle)
         let entry = QueuedDelivery(
@@ -45,42 +53,10 @@ extension Broker {
         start(entry, of: slot, attachment, into: &effects)
     }
 
-    /// Whether one more message may wait or be in flight, beside the retained ones: by the bytes of all, and by what
-    /// they take beside them, since a message may be all name.
-    func hasRoomToHold(_ message: Passing) -> Bool {
-        let overhead = messages.overhead - retainedOverhead + MessageTable.overhead(of: topics.name(of: message.topic))
-        return messages.bytes - heldRetainedBytes + message.size <= limits.heldBytesMax
-            && overhead <= limits.heldOverheadBytesMax
-    }
-
-    /// Puts a message at the end of the queue, or drops and counts it when there is no room.
-    private mutating func enqueue(
-        _ message: Passing, copy: inout MessageHandle?, _ wanted: WantedDelivery, to slot: Int
-    ) {
-        let room = room(of: slot)
-        guard sessions[slot].queue.count < room.messages, sessions[slot].queuedBytes + message.size <= room.bytes,
-            queuedDeliveries < limits.queuedDeliveriesMax, copy != nil || hasRoomToHold(message)
-        else {
-            counters.droppedQueueFull += 1
-            return release(wanted.identifiers)
-        }
-        let handle = stored(message, copy: &copy)
-        messages.hold(handle)
-        queuedDeliveries += 1
-        sessions[slot].queue.append(
-            QueuedDelivery(
-                message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
-                retain: wanted.retain, phase: .message))
-        sessions[slot].queuedBytes += message.size
-    }
-
-    /// How much may wait for a session: less for a link that sleeps or is away, where it asked for that.
-    private func room(of slot: Int) -> QueueLimits {
-        let limits = QueueLimits(messages: limits.queuedMessagesMax, bytes: limits.queuedBytesMax)
-        guard let sleepQueue = sessions[slot].sleepQueue, sessions[slot].attachment?.isOpen != true else {
-            return limits
-        }
-        return sleepQueue
+    /// Whether a delivery that has to be acknowledged can go out now: nothing waits before it.
+    @inline(__always)
+    func canStartAtOnce(_ slot: Int, _ attachment: Attachment) -> Bool {
+        attachment.isOpen && sessions[slot].queue.isEmpty && hasRoom(slot, attachment)
     }
 
     /// Whether the link can take one more delivery that it has to acknowledge or, one at a time, any delivery.
@@ -96,6 +72,7 @@ extension Broker {
             if let entry = sessions[slot].queue.first {
                 guard mayStart(entry, of: slot, attachment) else { return }
                 dequeue(slot)
+                if sessions[slot].queue.isEmpty { noteEmpty(slot, into: &effects) }
                 if isExpired(entry, now: now) { continue }
                 if entry.phase == .message { bytesLeft -= messages.size(of: entry.message) }
                 start(entry, of: slot, attachment, into: &effects)
@@ -131,8 +108,8 @@ extension Broker {
     }
 
     /// A message whose time is over is not sent, unless the client may have it already [MQTT-3.3.2-5].
-    private mutating func isExpired(_ entry: QueuedDelivery, now: Now) -> Bool {
-        guard entry.phase == .message, entry.packetIdentifier == 0 else { return false }
+    mutating func isExpired(_ entry: QueuedDelivery, now: Now) -> Bool {
+        guard entry.isFresh else { return false }
         guard messages[entry.message].expiresAt <= now.unixSeconds else { return false }
         counters.expired += 1
         release(entry.message, entry.identifiers)
@@ -159,9 +136,10 @@ extension Broker {
             if case .oneAtATime = attachment.pace {
                 let busy = BusyDelivery(message: entry.message, identifiers: entry.identifiers)
                 sessions[slot].attachment?.busyWith = busy
-            } else {
-                release(entry.message, entry.identifiers)
+                // Counted when it was sent: it may need a REGISTER first, and come to nothing.
+                return effects.answer(attachment.link, .deliver(delivery))
             }
+            release(entry.message, entry.identifiers)
         } else {
             if delivery.packetIdentifier == 0 {
                 delivery.packetIdentifier = sessions[slot].nextPacketIdentifier()
@@ -186,6 +164,7 @@ extension Broker {
         guard messages[retained.message].expiresAt > now.unixSeconds else {
             forgetOwed(slot)
             clearRetained(owed.topic)
+            counters.deliveriesOwed += 1
             counters.expired += 1
             return true
         }
@@ -193,6 +172,7 @@ extension Broker {
             message: retained.message, identifiers: owed.identifiers, packetIdentifier: 0,
             qos: min(retained.qos, owed.maximumQoS), retain: true, phase: .message)
         guard mayStart(entry, of: slot, attachment) else { return false }
+        counters.deliveriesOwed += 1
         messages.hold(retained.message)
         start(entry, of: slot, attachment, into: &effects)
         forgetOwed(slot)
@@ -212,6 +192,7 @@ extension Broker {
         effects.answer(attachment.link, .drained)
     }
 
+    @inline(__always)
     private mutating func send(_ delivery: Delivery, to link: LinkID, into effects: inout BrokerEffects) {
         switch delivery.qos {
         case .atMostOnce: counters.messagesSent.qos0 += 1

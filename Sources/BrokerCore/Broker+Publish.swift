@@ -15,10 +15,16 @@ extension Broker {
         }
         let message = takeIn(publish, topic: topic, now: now)
         if publish.qos == .exactlyOnce {
-            return receive(publish, message, session: session, link: link, into: &effects)
+            return receive(publish, message, session: session, link: link, now: now, into: &effects)
+        }
+        let isPromised = limits.queueFullPolicy == .refuse && publish.qos > .atMostOnce
+        if isPromised, !findsRoom(message, publish, isStored: false, from: session, now: now, into: &effects) {
+            counters.publishesRefused += 1
+            return acknowledge(publish, with: .quotaExceeded, link: link, into: &effects)  // [M-10]
         }
         let outcome = distribute(
-            message, stored: nil, qos: publish.qos, retain: publish.retain, from: session, now: now, into: &effects)
+            message, stored: nil, qos: publish.qos, retain: publish.retain, from: session, isPromised: isPromised,
+            now: now, into: &effects)
         acknowledge(publish, with: outcome, link: link, into: &effects)
     }
 
@@ -72,7 +78,8 @@ extension Broker {
     /// QoS 2, first half: the message is kept under its identifier until PUBREL (§4.3.3). A second PUBLISH with the
     /// same identifier is answered again and not stored again [MQTT-4.3.3-10].
     private mutating func receive(
-        _ publish: IncomingPublish, _ message: Passing, session: Int, link: LinkID, into effects: inout BrokerEffects
+        _ publish: IncomingPublish, _ message: Passing, session: Int, link: LinkID, now: Now,
+        into effects: inout BrokerEffects
     ) {
         let place = sessions[session].received.firstIndex { $0.packetIdentifier == publish.packetIdentifier }
         if let place {
@@ -88,6 +95,14 @@ extension Broker {
             return acknowledge(publish, with: .receiveMaximumExceeded, link: link, into: &effects)
         }
         guard hasRoomToHold(message) else {
+            noteAllFull(into: &effects)
+            counters.publishesRefused += 1
+            return acknowledge(publish, with: .quotaExceeded, link: link, into: &effects)
+        }
+        if limits.queueFullPolicy == .refuse,
+            !findsRoom(message, publish, isStored: true, from: session, now: now, into: &effects)
+        {
+            // PUBREC can say no, PUBCOMP cannot: the question is asked now [M-11].
             counters.publishesRefused += 1
             return acknowledge(publish, with: .quotaExceeded, link: link, into: &effects)
         }
@@ -110,8 +125,8 @@ extension Broker {
         let received = sessions[session].received.remove(at: index)
         let message = messages.passing(received.message)
         _ = distribute(
-            message, stored: received.message, qos: .exactlyOnce, retain: received.retain, from: session, now: now,
-            into: &effects)
+            message, stored: received.message, qos: .exactlyOnce, retain: received.retain, from: session,
+            isPromised: limits.queueFullPolicy == .refuse, now: now, into: &effects)
         release(received.message, .none)
         effects.answer(link, .acknowledge(Acknowledgement(.pubcomp, identifier)))
     }
@@ -133,14 +148,16 @@ extension Broker {
     }
 
     /// Keeps the message if it is to be retained, and gives it to everyone who is subscribed.
-    /// - Parameter stored: where the message is held, if its bytes must outlive the event.
+    /// - Parameters:
+    ///   - stored: where the message is held, if its bytes must outlive the event.
+    ///   - isPromised: whether the publisher was, or will be, told that nobody misses it [M-11].
     mutating func distribute(
-        _ message: Passing, stored: MessageHandle?, qos: QoS, retain: Bool, from publisher: Int?, now: Now,
-        into effects: inout BrokerEffects
+        _ message: Passing, stored: MessageHandle?, qos: QoS, retain: Bool, from publisher: Int?,
+        isPromised: Bool = false, now: Now, into effects: inout BrokerEffects
     ) -> PublishOutcome {
         var outcome = PublishOutcome.success
         var copy = stored
-        if retain, !retainMessage(message, copy: &copy, qos: qos) { outcome = .quotaExceeded }
+        if retain, !retainMessage(message, copy: &copy, qos: qos, isPromised: isPromised) { outcome = .notRetained }
         let route = route(of: message.topic)
         var matched = 0
         var overlaps = Overlaps()
@@ -150,7 +167,7 @@ extension Broker {
             matched += 1
             let wanted = WantedDelivery(
                 qos: min(qos, entry.maximumQoS), retain: retain && entry.retainAsPublished,
-                identifiers: identifiers(for: entry, topic: message.topic, &overlaps))
+                identifiers: identifiers(for: entry, topic: message.topic, &overlaps), isPromised: isPromised)
             deliver(message, copy: &copy, wanted, to: session, now: now, into: &effects)
         }
         // What was copied here was held here once.
@@ -186,4 +203,6 @@ struct WantedDelivery {
     var qos: QoS
     var retain: Bool
     var identifiers: SubscriptionIdentifiers
+    /// Whether it may go beyond the limits of the session's queue, since its publisher was told yes [M-11].
+    var isPromised = false
 }

@@ -6,28 +6,24 @@ internal import OrderedCollections
 
 extension Broker {
     /// Keeps the message as its topic's retained one [MQTT-3.3.1-5]; an empty payload removes it [MQTT-3.3.1-6].
-    /// False when there is no room.
-    mutating func retainMessage(_ message: Passing, copy: inout MessageHandle?, qos: QoS) -> Bool {
+    /// False when there is no room, and it was not promised.
+    mutating func retainMessage(
+        _ message: Passing, copy: inout MessageHandle?, qos: QoS, isPromised: Bool = false
+    ) -> Bool {
         guard limits.retainAvailable else { return true }
         if message.payload.isEmpty {
             clearRetained(message.topic)
             return true
         }
-        let old = topics[message.topic].retained
-        let oldBytes = old.map { messages.size(of: $0.message) } ?? 0
-        // The broker's own topics are few, and take no room from the clients'.
-        let isOwn = topics.name(of: message.topic).beginsWithDollar
-        let hasPlace =
-            old != nil
-            || gauges_.retainedMessages - ownRetained < limits.retainedMessagesMax
-                && retainedTopics.nodeCount < limits.retainedLevelsMax
-        guard isOwn || hasPlace && heldRetainedBytes - oldBytes + message.size <= limits.retainedBytesMax else {
+        guard isPromised || hasRoomToRetain(message) else {
             counters.retainedRefused += 1
             return false
         }
+        let isOwn = topics.name(of: message.topic).beginsWithDollar
         clearRetained(message.topic)
         let handle = stored(message, copy: &copy)
         messages.hold(handle)
+        messages.setRetained(handle, true)
         topics[message.topic].retained = RetainedMessage(message: handle, qos: qos)
         retainedTopics.insert(name: topics.name(of: message.topic), topic: message.topic)
         gauges_.retainedMessages += 1
@@ -35,6 +31,20 @@ extension Broker {
         heldRetainedBytes += message.size
         retainedOverhead += Int(messages[handle].overhead)
         return true
+    }
+
+    /// Whether there is room for a message as its topic's retained one, in place of the one before.
+    func hasRoomToRetain(_ message: Passing) -> Bool {
+        guard limits.retainAvailable, !message.payload.isEmpty else { return true }
+        // The broker's own topics are few, and take no room from the clients'.
+        if topics.name(of: message.topic).beginsWithDollar { return true }
+        let old = topics[message.topic].retained
+        let oldBytes = old.map { messages.size(of: $0.message) } ?? 0
+        let hasPlace =
+            old != nil
+            || gauges_.retainedMessages - ownRetained < limits.retainedMessagesMax
+                && retainedTopics.nodeCount < limits.retainedLevelsMax
+        return hasPlace && heldRetainedBytes - oldBytes + message.size <= limits.retainedBytesMax
     }
 
     mutating func clearRetained(_ topic: TopicID) {
@@ -45,6 +55,7 @@ extension Broker {
         if topics.name(of: topic).beginsWithDollar { ownRetained -= 1 }
         heldRetainedBytes -= messages.size(of: old.message)
         retainedOverhead -= Int(messages[old.message].overhead)
+        messages.setRetained(old.message, false)
         release(old.message, .none)
     }
 

@@ -48,6 +48,8 @@ package struct Broker {
     var retainedOverhead = 0
     /// Places taken in all queues.
     var queuedDeliveries = 0
+    /// Messages that the room of all queues was too small for, since it last was large enough.
+    var turnedAwayByAll: UInt64 = 0
     /// How many deliveries that links cannot carry may still be followed by the next one in this turn.
     var abandonsLeft = 0
     var abandonInstant = Instant(nanoseconds: 0)
@@ -74,13 +76,7 @@ package struct Broker {
         sweep()
         switch request {
         case .attach(let offer): return attachRequested(offer, link: link, now: now, into: &effects)
-        // A device's topic ids outlive its link: these two need no session.
-        case .keep(let topic): return topics.keep(topic)
-        case .forget(let topic): return topics.forget(topic)
-        default: break
-        }
-        // A device's record holds topics beyond its link, and lets them go when its session is over.
-        switch request {
+        // A device's topic ids outlive its link, and its record lets them go when its session is over.
         case .keep(let topic): return topics.keep(topic)
         case .forget(let topic): return topics.forget(topic)
         default: break

@@ -3,6 +3,8 @@ package import Messaging
 /// What the broker wants done, in order. The engine drains it after each event and keeps its storage.
 package struct BrokerEffects {
     package var list: [BrokerEffect] = []
+    /// What to tell the operator: apart, so that the many answers stay as small as they are.
+    package var logs: [QueueLog] = []
 
     package init() {}
 

@@ -1,16 +1,27 @@
-/// What the broker has counted since it began. Nothing is lost without a count:
-/// deliveries owed = deliveries sent + dropped + expired + still waiting.
+/// What the broker has counted since it began. Nothing is lost without a count: at every moment
+/// `deliveriesOwed` = `delivered` + `undelivered` + what waits or is in flight.
 package struct BrokerCounters: Equatable, Sendable {
     /// PUBLISH taken from clients, by quality.
     package var messagesReceived = PerQoS()
     /// PUBLISH handed to links, by quality; redeliveries are counted again.
     package var messagesSent = PerQoS()
+    /// Messages that sessions were to get: one for each session that a message matched, and for each retained message
+    /// when a subscription's turn for it came.
+    package var deliveriesOwed: UInt64 = 0
+    /// Deliveries at QoS 1 and 2 that are the client's: its PUBACK or PUBREC came.
+    package var acknowledged: UInt64 = 0
     /// Deliveries not made because the session's queue, or the room for all queues, was full.
     package var droppedQueueFull: UInt64 = 0
     /// Deliveries at QoS 0 not made because the client reads too slowly.
     package var droppedSlowLink: UInt64 = 0
     /// Deliveries that the link could never carry (too long, topic refused).
     package var droppedUndeliverable: UInt64 = 0
+    /// Deliveries at QoS 0 not made because the client is away.
+    package var droppedAway: UInt64 = 0
+    /// Deliveries at QoS 0 to devices whose link ended in the middle of them.
+    package var lostWithLink: UInt64 = 0
+    /// Deliveries that the client answered with a PUBACK or PUBREC that says no.
+    package var refusedByReceiver: UInt64 = 0
     /// Deliveries whose message expired while it waited.
     package var expired: UInt64 = 0
     /// Deliveries discarded with a session that ended.
@@ -23,7 +34,20 @@ package struct BrokerCounters: Equatable, Sendable {
     package var retainedRefused: UInt64 = 0
 
     /// Deliveries that were made, and those that met a full link or queue: what publishing has cost.
-    package var deliveriesTried: UInt64 { messagesSent.total + droppedSlowLink + droppedQueueFull }
+    package var deliveriesTried: UInt64 {
+        messagesSent.total + droppedSlowLink + droppedQueueFull + droppedUndeliverable
+    }
+
+    /// Deliveries that were made: at QoS 0 a message is handed over once, at QoS 1 and 2 it is acknowledged.
+    package var delivered: UInt64 { messagesSent.qos0 + acknowledged }
+
+    /// Deliveries that somebody was to get and did not, through no choice of the client's.
+    package var dropped: UInt64 {
+        droppedQueueFull + droppedSlowLink + droppedUndeliverable + lostWithLink + discardedWithSession
+    }
+
+    /// Deliveries that are over and were not made, whatever the reason.
+    package var undelivered: UInt64 { dropped + expired + droppedAway + refusedByReceiver }
 
     package init() {}
 

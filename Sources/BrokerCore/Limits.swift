@@ -18,6 +18,8 @@ package struct BrokerLimits: Equatable, Sendable {
     /// A session's queue.
     package var queuedMessagesMax = 1_000
     package var queuedBytesMax = 1 << 20
+    /// What happens when that, or the room of all queues, is used up.
+    package var queueFullPolicy = QueueFullPolicy.dropNewest
     /// Properties and payloads of all messages that wait in queues or are in flight.
     package var heldBytesMax = 64 << 20
     /// Places in all queues together: a message may wait in very many of them.
@@ -38,4 +40,14 @@ package struct BrokerLimits: Equatable, Sendable {
     package init() {}
 
     var topicRules: TopicRules { TopicRules(bytesMax: topicBytesMax, levelsMax: topicLevelsMax) }
+}
+
+/// What happens to a message that finds a queue full [M-10].
+package enum QueueFullPolicy: Equatable, Sendable {
+    /// It is dropped for this session, as mosquitto does; the publisher hears success.
+    case dropNewest
+    /// The oldest delivery of the queue that the client has seen nothing of makes place.
+    case dropOldest
+    /// The publisher hears no, and nobody gets the message.
+    case refuse
 }

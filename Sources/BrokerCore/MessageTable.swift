@@ -15,6 +15,8 @@ struct MessageTable {
         var overhead: UInt32 = 0
         var topic = TopicID(index: 0)
         var holders: UInt32 = 0
+        /// Whether one of the holders is the topic's retained place.
+        var isRetained = false
     }
 
     /// Slot 0 is the passing message, which lies in the reader's memory.
@@ -77,6 +79,16 @@ struct MessageTable {
     func size(of handle: MessageHandle) -> Int {
         let slot = slots[Int(handle.index)]
         return Int(slot.propertiesCount) + Int(slot.payloadCount)
+    }
+
+    /// Whether a message is its topic's retained one.
+    func isRetained(_ handle: MessageHandle) -> Bool {
+        slots[Int(handle.index)].isRetained
+    }
+
+    /// Notes whether a message is its topic's retained one; its holder is counted apart.
+    mutating func setRetained(_ handle: MessageHandle, _ isRetained: Bool) {
+        slots[Int(handle.index)].isRetained = isRetained
     }
 
     /// Counts one more holder.

@@ -25,6 +25,10 @@ struct Session {
     var queue: Deque<QueuedDelivery> = []
     /// Properties and payloads of the queue, in bytes.
     var queuedBytes = 0
+    /// When the first of the queue expires, in seconds since 1970, or a time before that.
+    var soonestExpiry = Int64.max
+    /// Messages that the queue was too small for, since it was last empty.
+    var turnedAway: UInt64 = 0
     /// Deliveries handed to the link and not yet acknowledged, in the order they were sent.
     var inflight: Deque<InflightDelivery> = []
     /// Retained messages that a subscription is still owed, in order.
@@ -108,6 +112,9 @@ struct QueuedDelivery {
     var qos: QoS
     var retain: Bool
     var phase: Phase
+
+    /// Whether the client has seen nothing of it yet.
+    var isFresh: Bool { phase == .message && packetIdentifier == 0 }
 }
 
 /// One delivery between PUBLISH and its last acknowledgement.

@@ -1,8 +1,10 @@
 extension GatewayConfiguration {
     /// What is in force, for `dormouse check -v` and the start of a log: a line for each listener, the durability,
-    /// and each limit by its directive.
+    /// what full queues do, and each limit by its directive.
     package var summary: [String] {
-        listeners.map { $0.summary } + ["durability \(durability.rawValue)"] + limits.summary
+        listeners.map { $0.summary }
+            + ["durability \(durability.rawValue)", "queue_full_policy \(broker.queueFullPolicy.rawValue)"]
+            + limits.summary
     }
 }
 
@@ -45,8 +47,13 @@ extension ConfiguredLimits {
             ("max_queued_messages", queuedMessagesMax),
             ("max_queued_bytes", queuedBytesMax),
             ("max_queued_total_bytes", queuedTotalBytesMax),
+            ("max_queued_total_messages", queuedTotalMessagesMax ?? 0),
+            ("max_queued_total_overhead", queuedTotalOverheadMax ?? 0),
             ("max_retained_messages", retainedMessagesMax),
             ("max_retained_bytes", retainedBytesMax),
+            ("max_retained_levels", retainedLevelsMax ?? 0),
+            ("max_subscription_levels", subscriptionLevelsMax ?? 0),
+            ("route_cache_entries", routeCacheEntriesMax ?? 0),
             ("write_buffer_bytes", writeBufferBytesMax),
             ("topic_ids_per_device", topicIDsPerDeviceMax),
             ("max_predefined_topics", predefinedTopicsMax),

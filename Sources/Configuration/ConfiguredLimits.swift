@@ -35,10 +35,24 @@ package struct ConfiguredLimits: Equatable, Sendable {
     package var queuedBytesMax = 1_048_576
     /// Bytes queued for all sessions together (`max_queued_total_bytes`).
     package var queuedTotalBytesMax = 67_108_864
+    /// Messages queued for all sessions together, each counted once for every session it waits for
+    /// (`max_queued_total_messages`); nil: what the bytes suggest.
+    package var queuedTotalMessagesMax: Int?
+    /// Bytes that queued messages may take beside their own: topic names and records (`max_queued_total_overhead`);
+    /// nil: what the bytes suggest.
+    package var queuedTotalOverheadMax: Int?
     /// Topics with a retained message (`max_retained_messages`).
     package var retainedMessagesMax = 100_000
     /// Bytes of all retained messages (`max_retained_bytes`).
     package var retainedBytesMax = 67_108_864
+    /// Levels of the names of all retained topics, common ones counted once (`max_retained_levels`); nil: what the
+    /// number of retained messages suggests.
+    package var retainedLevelsMax: Int?
+    /// Levels of all filters with wildcards, common ones counted once (`max_subscription_levels`); nil: what the number
+    /// of subscriptions suggests.
+    package var subscriptionLevelsMax: Int?
+    /// Receivers that topics remember, all together (`route_cache_entries`); nil: the broker's own default.
+    package var routeCacheEntriesMax: Int?
     /// Output that waits for one slow connection, in bytes (`write_buffer_bytes`).
     package var writeBufferBytesMax = 262_144
     /// Topic ids registered for one device, the predefined ones not counted (`topic_ids_per_device`).

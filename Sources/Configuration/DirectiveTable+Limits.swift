@@ -12,6 +12,9 @@ extension DirectiveTable {
             $0.setSessionExpiry($1)
         },
         .flag("queue_qos0_messages") { $0.configuration.broker.queuesQoS0 = $1 },
+        .word("queue_full_policy", QueueFullPolicy.allCases.map { $0.rawValue }) {
+            $0.configuration.broker.queueFullPolicy = QueueFullPolicy(rawValue: $1) ?? .dropNewest
+        },
         // Packets always leave at once, whatever it says.
         .flag("set_tcp_nodelay") { _, _ in },
         .number("sys_interval", 0...65_535, "seconds") {
@@ -51,8 +54,23 @@ extension DirectiveTable {
         .number("max_queued_total_bytes", 1024...bytesMax, "bytes") {
             $0.configuration.limits.queuedTotalBytesMax = $1
         },
+        .number("max_queued_total_messages", 0...countMax) {
+            $0.configuration.limits.queuedTotalMessagesMax = $1 == 0 ? nil : $1
+        },
+        .number("max_queued_total_overhead", 0...bytesMax, "bytes") {
+            $0.configuration.limits.queuedTotalOverheadMax = $1 == 0 ? nil : $1
+        },
         .number("max_retained_messages", 0...countMax) { $0.configuration.limits.retainedMessagesMax = $1 },
         .number("max_retained_bytes", 0...bytesMax, "bytes") { $0.configuration.limits.retainedBytesMax = $1 },
+        .number("max_retained_levels", 0...countMax) {
+            $0.configuration.limits.retainedLevelsMax = $1 == 0 ? nil : $1
+        },
+        .number("max_subscription_levels", 0...countMax) {
+            $0.configuration.limits.subscriptionLevelsMax = $1 == 0 ? nil : $1
+        },
+        .number("route_cache_entries", 0...countMax) {
+            $0.configuration.limits.routeCacheEntriesMax = $1 == 0 ? nil : $1
+        },
         .number("write_buffer_bytes", 1024...1_073_741_824, "bytes") {
             $0.configuration.limits.writeBufferBytesMax = $1
         },

@@ -35,10 +35,22 @@ package struct BrokerSettings: Equatable, Sendable {
     package var sessionExpiryMax: Duration?
     /// Whether QoS 0 messages are queued for offline sessions too (`queue_qos0_messages`).
     package var queuesQoS0 = false
+    /// What happens to a message that finds a queue full (`queue_full_policy`).
+    package var queueFullPolicy = QueueFullPolicy.dropNewest
     /// How often `$SYS` is published (`sys_interval`); nil: never.
     package var sysInterval: Duration? = .seconds(10)
 
     package init() {}
+}
+
+/// What happens to a message that finds a client's queue, or the room of all queues, full.
+package enum QueueFullPolicy: String, CaseIterable, Sendable {
+    /// It is dropped for that client.
+    case dropNewest = "drop_newest"
+    /// What has waited longest for that client makes place.
+    case dropOldest = "drop_oldest"
+    /// Nobody gets it, and its publisher is told.
+    case refuse
 }
 
 /// What stands on disk when an acknowledgement leaves: DESIGN §5.

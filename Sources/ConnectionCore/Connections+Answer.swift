@@ -83,7 +83,7 @@ extension Connections {
                 slot, .receiveMaximumExceeded, .violated(.receiveMaximumExceeded), into: &effects)  // §3.3.4
         }
         let isV5 = connections[slot].version == .v5
-        if !isV5, acknowledgement.kind == .pubrec, acknowledgement.outcome == .quotaExceeded {
+        if !isV5, acknowledgement.outcome == .quotaExceeded {
             // 3.x cannot say no. Not to acknowledge keeps the message with the client, which tries again [M-05].
             return fail(slot, .quotaExceeded, .closed(.quotaExceeded), into: &effects)
         }
@@ -196,7 +196,7 @@ extension ReasonCode {
         case .topicNameInvalid: self = .topicNameInvalid
         case .packetIdentifierInUse: self = .packetIdentifierInUse
         case .packetIdentifierNotFound: self = .packetIdentifierNotFound
-        case .quotaExceeded: self = .quotaExceeded
+        case .quotaExceeded, .notRetained: self = .quotaExceeded
         case .receiveMaximumExceeded: self = .receiveMaximumExceeded
         }
     }

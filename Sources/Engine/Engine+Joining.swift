@@ -61,6 +61,10 @@ extension Engine {
     }
 
     private mutating func deliverAnswers(_ now: Now) {
+        if !brokerEffects.logs.isEmpty {
+            logs += brokerEffects.logs.map { .queue($0) }
+            brokerEffects.logs = []
+        }
         guard !brokerEffects.list.isEmpty else { return }
         for index in brokerEffects.list.indices {
             switch brokerEffects.list[index] {

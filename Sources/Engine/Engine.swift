@@ -175,6 +175,7 @@ package enum EngineLog: Equatable {
     case connection(Int, ConnectionLog)
     case device(GatewayLog)
     case subscription(SubscriptionLog)
+    case queue(QueueLog)
 }
 
 /// What a client or device asked for, whatever became of it.

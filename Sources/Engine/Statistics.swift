@@ -53,9 +53,6 @@ extension Engine {
         let connected = gauges.connectedClients + gauges.connectedDevices
         statistics.connectedMax = max(statistics.connectedMax, connected)
         let uptime = now.instant.since(statistics.startedAt.instant).components.seconds
-        let dropped =
-            counters.droppedQueueFull + counters.droppedSlowLink + counters.droppedUndeliverable
-            + counters.discardedWithSession
         func number(_ value: some BinaryInteger) -> ByteString { ByteString(String(value)) }
         return [
             ("$SYS/broker/version", settings.version),
@@ -69,7 +66,7 @@ extension Engine {
             ("$SYS/broker/messages/stored", number(gauges.heldMessages + gauges.retainedMessages)),
             ("$SYS/broker/publish/messages/received", number(counters.messagesReceived.total)),
             ("$SYS/broker/publish/messages/sent", number(counters.messagesSent.total)),
-            ("$SYS/broker/publish/messages/dropped", number(dropped)),
+            ("$SYS/broker/publish/messages/dropped", number(counters.dropped)),
             ("$SYS/broker/publish/messages/expired", number(counters.expired)),
             ("$SYS/broker/publish/messages/refused", number(counters.publishesRefused)),
             ("$SYS/broker/bytes/received", number(links.bytesReceived + datagramCounters.bytesReceived)),
@@ -86,6 +83,6 @@ extension Engine {
             ("$SYS/broker/sn/messages/sent", number(datagramCounters.sent)),
             ("$SYS/broker/sn/messages/malformed", number(devices.malformed)),
             ("$SYS/broker/sn/messages/retransmitted", number(devices.retransmitted)),
-        ]
+        ] + deliveryFigures
     }
 }

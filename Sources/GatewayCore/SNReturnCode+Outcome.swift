@@ -8,7 +8,7 @@ extension SNReturnCode {
         case .success, .noMatchingSubscribers: self = .accepted
         case .notAuthorized, .topicNameInvalid: self = .notSupported
         case .unspecifiedError, .packetIdentifierInUse, .packetIdentifierNotFound, .quotaExceeded,
-            .receiveMaximumExceeded:
+            .receiveMaximumExceeded, .notRetained:
             self = .congestion
         }
     }

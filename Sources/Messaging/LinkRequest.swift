@@ -207,6 +207,8 @@ package enum PublishOutcome: UInt8, Sendable {
     case packetIdentifierNotFound
     case quotaExceeded
     case receiveMaximumExceeded
+    /// Everybody got it, but there is no room to retain it.
+    case notRetained
 
     /// Whether the message was taken.
     @inlinable

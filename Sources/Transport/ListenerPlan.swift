@@ -42,6 +42,8 @@ package enum ServerEvent {
     case device(GatewayLog)
     /// A client or device subscribed or unsubscribed.
     case subscription(SubscriptionLog)
+    /// A queue became full, or has room again.
+    case queue(QueueLog)
     case hangup
     case stopping
 }

@@ -286,6 +286,7 @@ package final class Server: LoopHandler {
             case .connection(let slot, let log): report(.connection(sockets[slot].peer, log))
             case .device(let log): report(.device(log))
             case .subscription(let log): report(.subscription(log))
+            case .queue(let log): report(.queue(log))
             }
         }
     }

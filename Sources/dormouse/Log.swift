@@ -55,6 +55,7 @@ final class Log {
             say(.subscribe, "\(clientID) subscribes to \(filter) (QoS \(qos.rawValue))")
         case .subscription(.unsubscribe(let clientID, filter: let filter)):
             say(.unsubscribe, "\(clientID) unsubscribes from \(filter)")
+        case .queue(let log): say(.warning, log.words)
         case .hangup: say(.notice, "hangup: reloading comes with a later version")
         case .stopping: say(.notice, "stopping")
         }

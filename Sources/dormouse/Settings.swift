@@ -43,10 +43,18 @@ extension BrokerLimits {
         queuedBytesMax = limits.queuedBytesMax
         heldBytesMax = limits.queuedTotalBytesMax
         // Who gives messages, topics or subscriptions more room means their names and places too.
-        heldOverheadBytesMax = max(heldOverheadBytesMax, heldBytesMax)
-        queuedDeliveriesMax = max(queuedDeliveriesMax, heldBytesMax / 16)
-        retainedLevelsMax = max(retainedLevelsMax, 10 * limits.retainedMessagesMax)
-        subscriptionLevelsMax = max(subscriptionLevelsMax, 2 * limits.subscriptionsMax)
+        heldOverheadBytesMax = limits.queuedTotalOverheadMax ?? max(heldOverheadBytesMax, heldBytesMax)
+        queuedDeliveriesMax = limits.queuedTotalMessagesMax ?? max(queuedDeliveriesMax, heldBytesMax / 16)
+        retainedLevelsMax = limits.retainedLevelsMax ?? max(retainedLevelsMax, 10 * limits.retainedMessagesMax)
+        subscriptionLevelsMax =
+            limits.subscriptionLevelsMax ?? max(subscriptionLevelsMax, 2 * limits.subscriptionsMax)
+        routeEntriesMax = limits.routeCacheEntriesMax ?? routeEntriesMax
+        queueFullPolicy =
+            switch configuration.broker.queueFullPolicy {
+            case .dropNewest: .dropNewest
+            case .dropOldest: .dropOldest
+            case .refuse: .refuse
+            }
         retainedMessagesMax = limits.retainedMessagesMax
         retainedBytesMax = limits.retainedBytesMax
         sessionExpiryMax = configuration.sessionExpirySeconds

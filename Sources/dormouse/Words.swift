@@ -69,3 +69,14 @@ extension GatewayLog {
         }
     }
 }
+
+extension QueueLog {
+    var words: String {
+        switch self {
+        case .full(let id): "the queue of \(id) is full"
+        case .emptied(let id, let count): "the queue of \(id) is empty again; \(count) messages found it full"
+        case .allFull: "the room for all queues together is used up"
+        case .allHaveRoom(let count): "there is room in the queues again; \(count) messages found none"
+        }
+    }
+}

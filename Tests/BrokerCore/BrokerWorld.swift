@@ -1,6 +1,7 @@
 import Bytes
 import Clockwork
 import Messaging
+import Testing
 
 @testable import BrokerCore
 
@@ -12,6 +13,9 @@ struct BrokerWorld {
     /// What each link was told, in order, since it was last asked.
     private var told: [LinkID: [Told]] = [:]
     private var links = 100
+    private var steps = 0
+    /// What the operator was told about queues.
+    var queueLogs: [QueueLog] = []
 
     /// An answer with the message it showed, which lives no longer than the answer.
     enum Told: Equatable {
@@ -58,6 +62,16 @@ struct BrokerWorld {
             told[link, default: []].append(told(answer))
         }
         effects.list.removeAll()
+        queueLogs += effects.logs
+        effects.logs.removeAll()
+        checkLedger()
+    }
+
+    /// Every delivery owed is accounted for, after each step; in large worlds now and then, since it looks at all.
+    private mutating func checkLedger() {
+        steps += 1
+        guard broker.sessions.count <= 32 || steps.isMultiple(of: 4_096) else { return }
+        #expect(broker.ledgerImbalance == 0)
     }
 
     private func told(_ answer: LinkAnswer) -> Told {
@@ -129,7 +143,7 @@ struct BrokerWorld {
 
     mutating func publish(
         _ link: LinkID, _ topic: ByteString, _ payload: ByteString, _ qos: QoS = .atMostOnce, id: UInt16 = 0,
-        retain: Bool = false, expiry: UInt32? = nil
+        retain: Bool = false, expiry: UInt32? = nil, isDuplicate: Bool = false
     ) {
         topic.withView { topic in
             payload.withView { payload in
@@ -137,8 +151,8 @@ struct BrokerWorld {
                     link,
                     .publish(
                         IncomingPublish(
-                            topic: .name(topic), qos: qos, retain: retain, packetIdentifier: id, payload: payload,
-                            messageExpiryInterval: expiry)))
+                            topic: .name(topic), qos: qos, retain: retain, isDuplicate: isDuplicate,
+                            packetIdentifier: id, payload: payload, messageExpiryInterval: expiry)))
             }
         }
     }

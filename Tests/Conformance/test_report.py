@@ -149,6 +149,35 @@ def test_a_wrong_citation_is_a_fault(tree, file, cited, fault):
     assert [each for each in found.faults if each.startswith(f"{file}:1: ") and each.endswith(fault)]
 
 
+ATTACKS = """number\tgroup\tname\treason
+1\tA\tA length that lies
+2\tA\tA stall
+3\tI\tA storm\tComes later.
+"""
+
+
+def test_an_attack_case_needs_a_test_or_a_reason(tree):
+    catalogue = {"Fixtures/conformance/attack-cases.tsv": ATTACKS}
+    found = tree(catalogue)
+    assert missing(found)[-2:] == ["[attack 1]", "[attack 2]"]
+    assert "3 cases. 0 are shown by tests, 1 wait for the reason given, 2 are MISSING." in report.in_markdown(found)
+    found = tree(catalogue | {
+        "Tests/SomeTests.swift": '    @Test("It lies [attack 1, 2]") func lies() {}\n',
+        "Sources/Some.swift": "stall()  // [attack 2]\n",
+        "Tests/test_some.py": 'ROWS = {\n    "[attack 2] stalls": 1,\n}\n\n\ndef test_rows():\n    assert ROWS\n'})
+    assert found.faults == [] and not [tag for tag in missing(found) if "attack" in tag]
+    assert shown(found, "attack", "2") == [("Tests/SomeTests.swift", "It lies"), ("Tests/test_some.py", "test_rows")]
+    assert "| 1 | A length that lies | Tests/SomeTests.swift: It lies |" in report.in_markdown(found)
+    assert "| 3 | A storm | not tested: Comes later. |" in report.in_markdown(found)
+
+
+@pytest.mark.parametrize("cited", ["[attack 4]", "[attacks 1, 2]", "(attack case 1)", "[attack 1,2]"])
+def test_a_wrong_citation_of_an_attack_case_is_a_fault(tree, cited):
+    found = tree({"Fixtures/conformance/attack-cases.tsv": ATTACKS,
+                  "Tests/SomeTests.swift": f'    @Test("It lies {cited}") func lies() {{}}\n'})
+    assert len(found.faults) == 1 and cited in found.faults[0]
+
+
 def test_a_number_that_stands_twice_is_a_fault(tree):
     assert len(tree({}, mqtt5=CATALOGUE + "1.0.0-1\tserver\tAgain\n").faults) == 1
     assert len(tree({}, mqtt5=CATALOGUE + "1.0.0-5\tnobody\tAgain\n").faults) == 1
@@ -184,6 +213,7 @@ def test_a_stale_report_fails(tree, tmp_path, monkeypatch):
 def test_all_statements_are_in_the_catalogues():
     found = report.Report()
     assert len(found.of("MQTT")) == 251 and len(found.of("MQTT311")) == 141
+    assert [int(each.number) for each in found.of("attack")] == list(range(1, 132))
     assert not [each for each in found.statements.values() if not each.text]
 
 

@@ -1,3 +1,4 @@
+import BrokerCore
 import Bytes
 import DeviceCore
 import Engine
@@ -6,6 +7,7 @@ import MQTTSNWire
 import MQTTWire
 import Messaging
 import SimulationKit
+import Testing
 
 /// A world without trouble, for scripts: clients and devices that are connected, and what they got.
 struct EngineWorld {
@@ -74,6 +76,7 @@ struct EngineWorld {
 
     mutating func run(for duration: Duration) {
         world.run(for: duration)
+        #expect(world.engine.broker.ledgerImbalance == 0)
         for happening in world.happenings {
             switch happening {
             case .client(let index, let event):
