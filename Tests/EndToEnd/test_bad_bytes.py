@@ -145,27 +145,29 @@ def test_once_connected(gateway, data, code):
 
 @pytest.mark.parametrize("data, answer", REFUSED.values(), ids=REFUSED.keys())
 def test_refused_in_the_answer(gateway, data, answer):
-    with Wire(gateway.tcp, connect=CONNECT_5) as wire:
+    with Witness(gateway) as witness, Wire(gateway.tcp, connect=CONNECT_5) as wire:
         wire.send(data)
         wire.send("c0 00")
         packet = wire.packet()
         assert bare(packet).hex(" ") == octets(answer).hex(" ") and reason_string(packet)
         assert wire.packet() == octets("d0 00")
+        assert witness.is_served()
 
 
 def test_an_unknown_protocol_level_is_named(gateway):
     with Wire(gateway.tcp) as wire:
         wire.send(frame(0x10, "0004 'MQTT' 06 02 003c 0000"))
-        assert wire.rest() == octets("20 02 00 01")  # C32 [MQTT-3.1.2-2]
+        assert wire.rest() == octets("20 02 00 01")  # [attack 32] [MQTT-3.1.2-2]
 
 
 def test_a_311_client_without_an_id_and_with_a_session(gateway):
     with Wire(gateway.tcp) as wire:
         wire.send(frame(0x10, "0004 'MQTT' 04 00 003c 0000"))
-        assert wire.rest() == octets("20 02 00 02")  # C34 [MQTT311-3.1.3-8]
+        assert wire.rest() == octets("20 02 00 02")  # [attack 34] [MQTT311-3.1.3-8]
 
 
-def test_a6_a_body_that_stalls(start_gateway):
+def test_a_body_that_stalls(start_gateway):
+    """[attack 6]"""
     gateway = start_gateway("connect_timeout 1\nlistener 0 127.0.0.1\n")
     with Wire(gateway.tcp) as wire:
         before = gateway.resident_kilobytes()
@@ -174,9 +176,12 @@ def test_a6_a_body_that_stalls(start_gateway):
         assert wire.rest() == b""
         assert 0.8 < time.monotonic() - begin < 3
         assert gateway.resident_kilobytes() - before < 1_000
+    with Witness(gateway) as witness:
+        assert witness.is_served()
 
 
-def test_a4_a_length_reserves_no_memory(gateway):
+def test_a_length_reserves_no_memory(gateway):
+    """[attack 4]"""
     wires = [Wire(gateway.tcp, connect=CONNECT_5) for _ in range(50)]
     before = gateway.resident_kilobytes()
     for wire in wires:
@@ -194,7 +199,8 @@ def test_a4_a_length_reserves_no_memory(gateway):
     frame(0x10, "0004 'MQTT' 04 ee 003c 0003 'cut' 0001 't' 0001 'x' 0001 'u' 0001 'p'"),
     frame(0x10, "0006 'MQIsdp' 03 02 003c 0003 'cut'"),
 ], ids=["5.0", "3.1.1", "3.1"])
-def test_a8_connect_cut_short_everywhere(gateway, packet):
+def test_connect_cut_short_everywhere(gateway, packet):
+    """[attack 8]"""
     with Witness(gateway) as witness:
         for length in range(len(packet) - 2):
             with Wire(gateway.tcp) as wire:
@@ -205,19 +211,22 @@ def test_a8_connect_cut_short_everywhere(gateway, packet):
         assert witness.is_served()
 
 
-def test_a11_a_session_byte_by_byte(gateway):
+def test_a_session_byte_by_byte(gateway):
+    """[attack 11]"""
     session = frame(0x10, "0004 'MQTT' 05 02 003c 00 0003 'one'") + octets(
         "82 07 0001 00 0001 'a' 02 34 0a 0001 'a' 0007 00 'text' 62 02 0007 c0 00")
     with Wire(gateway.tcp) as wire:
         wire.send(session)
         expected = [wire.packet() for _ in range(6)]
-    with Wire(gateway.tcp) as wire:
+    with Witness(gateway) as witness, Wire(gateway.tcp) as wire:
         for byte in session:
             wire.send(bytes([byte]))
+            assert witness.is_served()
         assert [wire.packet() for _ in range(6)] == expected
 
 
-def test_a12_ten_thousand_packets_at_once(gateway):
+def test_ten_thousand_packets_at_once(gateway):
+    """[attack 12]"""
     with Witness(gateway) as witness, Wire(gateway.tcp, connect=CONNECT_5) as wire:
         wire.send(octets("c0 00") * 10_000)
         begin = time.monotonic()
@@ -229,7 +238,8 @@ def test_a12_ten_thousand_packets_at_once(gateway):
         assert answers == octets("d0 00") * 10_000
 
 
-def test_a13_flags_that_no_packet_has(gateway):
+def test_flags_that_no_packet_has(gateway):
+    """[attack 13]"""
     good = {kind: 2 if kind in (6, 8, 10) else 0 for kind in (2, *range(4, 16))}
     bodies = {
         2: "00 00 00", 4: "0001", 5: "0001", 6: "0001", 7: "0001", 8: "0001 00 0001 'a' 00", 9: "0001 00 00",
@@ -243,21 +253,24 @@ def test_a13_flags_that_no_packet_has(gateway):
         assert witness.is_served()
 
 
-def test_a15_what_follows_a_broken_packet_is_not_read(gateway):
+def test_what_follows_a_broken_packet_is_not_read(gateway):
+    """[attack 15]"""
     with Witness(gateway) as witness, Wire(gateway.tcp, connect=CONNECT_311) as wire:
         wire.send(octets("82 ff ff ff ff 05") + octets("30 11 0007 'witness' 'smuggled'"))
         assert wire.rest() == b""
         assert witness.is_served()
 
 
-def test_c36_what_follows_a_refused_connect_is_not_read(gateway):
+def test_what_follows_a_refused_connect_is_not_read(gateway):
+    """[attack 36]"""
     with Witness(gateway) as witness, Wire(gateway.tcp) as wire:
         wire.send(frame(0x10, "0004 'MQTT' 04 00 003c 0000") + octets("30 11 0007 'witness' 'smuggled'"))
         assert wire.rest() == octets("20 02 00 02")
         assert witness.is_served()
 
 
-def test_f69_the_same_qos_2_message_twice_is_one(gateway):
+def test_the_same_qos_2_message_twice_is_one(gateway):
+    """[attack 69]"""
     with Witness(gateway) as witness, Wire(gateway.tcp, connect=CONNECT_311) as wire:
         for dup in (0x34, 0x3C):
             wire.send(frame(dup, "0007 'witness' 0005 'once'"))
@@ -268,7 +281,8 @@ def test_f69_the_same_qos_2_message_twice_is_one(gateway):
         assert witness.is_served()
 
 
-def test_c38_a_client_id_with_control_characters_cannot_write_the_log(gateway):
+def test_a_client_id_with_control_characters_cannot_write_the_log(gateway):
+    """[attack 20]"""
     name = octets("'a' 1b 'b' 0a 'forged'")
     with Wire(gateway.tcp) as wire:
         wire.send(frame(0x10, octets("0004 'MQTT' 04 02 003c 000a") + name))
@@ -279,6 +293,7 @@ def test_c38_a_client_id_with_control_characters_cannot_write_the_log(gateway):
 
 
 def test_half_a_packet_and_then_a_reset(gateway):
+    """[attack 88]"""
     with Witness(gateway) as witness:
         for _ in range(200):
             wire = Wire(gateway.tcp, connect=CONNECT_5)
