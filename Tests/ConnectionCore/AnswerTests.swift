@@ -64,10 +64,9 @@ import Testing
     }
 
     @Test(
-        "A message for which there is no room is not acknowledged before MQTT 5, and the connection ends [M-05]",
+        "A message without room ends the connection unacknowledged before MQTT 5 [MQTT311-4.8.0-2] [M-05]",
         arguments: [ProtocolVersion.v3_1, .v3_1_1], [Acknowledgement.Kind.puback, .pubrec])
     func noRoomBeforeV5(version: ProtocolVersion, kind: Acknowledgement.Kind) throws {
-        // [MQTT311-4.8.0-2]
         let world = ConnectionWorld()
         let slot = try world.client(version)
         world.answer(slot, .acknowledge(Acknowledgement(kind, 5, .quotaExceeded)))
