@@ -14,9 +14,9 @@ import pytest
 
 from gateway import PATIENCE
 from packets import (
-    V5, V311, Client, both_versions, connect, data, disconnect, frame, number, parse, properties, publish, subscribe,
-    unsubscribe, variable)
-from wire import CONNECT_311, CONNECT_5, Wire, Witness, octets
+    DISCONNECT, PINGRESP, PROPERTIES, V5, V311, Client, both_versions, connect, data, disconnect, number, parse,
+    properties, publish, subscribe, unsubscribe, variable)
+from wire import CONNECT_311, CONNECT_5, Wire, Witness, frame, octets
 
 ROUNDS = 20
 
@@ -194,6 +194,90 @@ def test_a_bomb_of_user_properties_in_connect(broker):
                     rest = wire.rest()
                     assert (parse(rest, V5).code if rest else None) == code
                 assert witness.is_served()
+
+
+# Which properties a client may send, and where: table 2-4 of MQTT 5.0.
+COMMON = {"reason_string", "user_property"}
+OF_A_MESSAGE = {"payload_format_indicator", "message_expiry_interval", "content_type", "response_topic",
+                "correlation_data", "user_property"}
+PLACES = {
+    "CONNECT": {"session_expiry_interval", "authentication_method", "request_problem_information",
+                "request_response_information", "receive_maximum", "topic_alias_maximum", "user_property",
+                "maximum_packet_size"},
+    "will": OF_A_MESSAGE | {"will_delay_interval"},
+    "PUBLISH": OF_A_MESSAGE | {"topic_alias"},
+    "PUBACK": COMMON,
+    "SUBSCRIBE": {"subscription_identifier", "user_property"},
+    "UNSUBSCRIBE": {"user_property"},
+    "DISCONNECT": COMMON | {"session_expiry_interval", "server_reference"},
+}
+BUILD = {
+    "CONNECT": lambda section: frame(0x10, octets("0004 'MQTT' 05 02 003c") + section + data("c")),
+    "will": lambda section: frame(
+        0x10, octets("0004 'MQTT' 05 06 003c 00") + data("c") + section + data("w") + data("x")),
+    "PUBLISH": lambda section: frame(0x30, data("t") + section + b"x"),
+    "PUBACK": lambda section: frame(0x40, number(9) + b"\0" + section),
+    "SUBSCRIBE": lambda section: frame(0x82, number(1) + section + data("t") + b"\0"),
+    "UNSUBSCRIBE": lambda section: frame(0xA2, number(1) + section + data("t")),
+    "DISCONNECT": lambda section: frame(0xE0, b"\0" + section),
+}
+A_VALUE = {1: 1, 2: 1, 4: 1_000, "many": 1, "string": "s", "data": b"d", "pairs": ("k", "v")}
+
+
+def verdict(broker, place, section):
+    """The code that a packet with these properties ends its connection with; None if it goes on."""
+    if place in ("CONNECT", "will"):
+        with Wire(broker.tcp) as wire:
+            return parse(wire.send(BUILD[place](section)).packet(), V5).code or None
+    with Client(broker, V5, session_expiry_interval=9) as client:
+        client.send(BUILD[place](section) + b"\xc0\x00")
+        if place == "DISCONNECT":
+            return client.end()
+        while (found := client.next()).kind not in (DISCONNECT, PINGRESP):
+            pass
+        return found.code or None
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_property_in_every_packet(broker, place):
+    """Where it belongs and where not, once and twice; and those that there are not. [attack 21, 22, 25]"""
+    with Witness(broker) as witness:
+        for name, (_, kind) in PROPERTIES.items():
+            one = properties(V5, {name: A_VALUE[kind]})[1:]
+            once, twice = (verdict(broker, place, variable(count * len(one)) + count * one) for count in (1, 2))
+            if name in PLACES[place]:
+                assert once == (0x8C if name == "authentication_method" else None), name
+                assert twice == (None if name == "user_property" else 0x82), name
+            else:
+                assert once in (0x81, 0x82) and twice in (0x81, 0x82), name
+        for identifier in {*range(256)} - {each for each, _ in PROPERTIES.values()}:
+            section = variable(identifier) + b"\0" * 4
+            assert verdict(broker, place, variable(len(section)) + section) in (0x81, 0x82), identifier
+        assert witness.is_served()
+
+
+@pytest.mark.parametrize("place, name, value", [
+    ("CONNECT", "receive_maximum", 0), ("CONNECT", "maximum_packet_size", 0),
+    ("CONNECT", "request_problem_information", 2), ("CONNECT", "request_problem_information", 255),
+    ("CONNECT", "request_response_information", 2), ("will", "payload_format_indicator", 2),
+    ("PUBLISH", "payload_format_indicator", 2), ("PUBLISH", "payload_format_indicator", 255),
+    ("SUBSCRIBE", "subscription_identifier", 0)])
+def test_values_of_properties_out_of_range(broker, place, name, value):
+    """[attack 23, 65]"""
+    with Witness(broker) as witness:
+        assert verdict(broker, place, properties(V5, {name: value})) == 0x82
+        assert witness.is_served()
+
+
+@pytest.mark.parametrize("value", [1, 127, 128, 268_435_455])
+def test_subscription_identifiers_up_to_the_highest(broker, mine, value):
+    """One more, 268,435,456, would take five bytes. [attack 65]"""
+    with Client(broker, V5) as client:
+        client.subscribe(mine, subscription_identifier=value)
+        client.send(publish(V5, mine))
+        assert client.message().properties == {"subscription_identifier": [value]}
+        client.send(frame(0x82, octets("0001 06 0b 80 80 80 80 01") + data(mine) + b"\0"))
+        assert client.end() == 0x81
 
 
 # --- CONNECT and session ---
