@@ -256,7 +256,7 @@ SWIFT_DECLARATION = re.compile(
     r" {0,4}(?P<test>@Test\b)|"
     r" {0,4}(?:@\w+(?:\([^)]*\))? )*(?:(?:package|private|fileprivate|static|final|mutating|nonisolated) )*"
     r"(?P<kind>func|let|var|struct|enum|class|extension|actor|protocol)\s+(?P<name>\w+)")
-SWIFT_TITLE = re.compile(r"@Test\(\s*\"((?:[^\"\\]|\\.)*)\"")
+SWIFT_TITLE = re.compile(r'@Test\(\s*(?:"""(?P<lines>.*?)"""|"(?P<line>(?:[^"\\]|\\.)*)")', re.DOTALL)
 
 
 def swift_blocks(text):
@@ -280,7 +280,7 @@ def swift_blocks(text):
             body = "\n".join(lines[number - 1:end])
             title = SWIFT_TITLE.search(body)
             function = re.search(r"\bfunc (\w+)", body)
-            name = plain(title[1]) if title else function[1] if function else ""
+            name = plain(title["line"] or joined(title["lines"])) if title else function[1] if function else ""
         blocks.append((is_test, name, above(lines, number, "//"), end))
     return blocks
 
@@ -290,6 +290,11 @@ def above(lines, number, mark):
     while number > 1 and lines[number - 2].lstrip().startswith(mark):
         number -= 1
     return number
+
+
+def joined(lines):
+    """A title of many lines, on one."""
+    return " ".join(line.strip().removesuffix("\\").strip() for line in lines.strip().splitlines())
 
 
 def plain(title):

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import report  # noqa: E402
 
+ATTACK_CASES = "Fixtures/conformance/attack-cases.tsv"
 CATALOGUE = """number\tbinds\tstatement\treason
 1.0.0-1\tserver\tThe server answers
 1.0.0-2\tclient\tThe client asks
@@ -42,6 +43,13 @@ import Testing
     func twoLines(one: Int) {
         // [MQTT-1.0.0-1]
     }
+
+    @Test(
+        """
+        Longer than \\
+        a line [MQTT311-1.0.0-2]
+        """)
+    func longer() {}
 }
 '''
 PYTHON = '''
@@ -99,12 +107,13 @@ def test_a_statement_of_the_server_without_a_test_is_missing(tree):
 
 
 def test_swift_tests_show_what_they_and_their_tables_cite(tree):
-    found = tree({"Tests/Some/AnswerTests.swift": SWIFT})
+    found = tree({"Tests/Some/AnswerTests.swift": SWIFT, ATTACK_CASES: "number\tgroup\tname\treason\n3\tA\tA lie\n"})
     file = "Tests/Some/AnswerTests.swift"
     assert shown(found, "MQTT", "1.0.0-1") == [(file, "On two lines"), (file, "The server answers")]
     assert shown(found, "MQTT", "1.0.0-4") == [(file, "The server answers")]
     assert shown(found, "MQTT311", "1.0.0-1") == [(file, "Other questions")]
     assert shown(found, "MQTT311", "1.0.0-4") == [(file, "On two lines")]
+    assert shown(found, "MQTT311", "1.0.0-2") == [(file, "Longer than a line")]
     assert missing(found) == [] and found.faults == []
     # Above the suite, and in a helper that no test calls.
     assert len(found.notes) == 2
@@ -157,7 +166,7 @@ ATTACKS = """number\tgroup\tname\treason
 
 
 def test_an_attack_case_needs_a_test_or_a_reason(tree):
-    catalogue = {"Fixtures/conformance/attack-cases.tsv": ATTACKS}
+    catalogue = {ATTACK_CASES: ATTACKS}
     found = tree(catalogue)
     assert missing(found)[-2:] == ["[attack 1]", "[attack 2]"]
     assert "3 cases. 0 are shown by tests, 1 wait for the reason given, 2 are MISSING." in report.in_markdown(found)
@@ -173,7 +182,7 @@ def test_an_attack_case_needs_a_test_or_a_reason(tree):
 
 @pytest.mark.parametrize("cited", ["[attack 4]", "[attacks 1, 2]", "(attack case 1)", "[attack 1,2]"])
 def test_a_wrong_citation_of_an_attack_case_is_a_fault(tree, cited):
-    found = tree({"Fixtures/conformance/attack-cases.tsv": ATTACKS,
+    found = tree({ATTACK_CASES: ATTACKS,
                   "Tests/SomeTests.swift": f'    @Test("It lies {cited}") func lies() {{}}\n'})
     assert len(found.faults) == 1 and cited in found.faults[0]
 
