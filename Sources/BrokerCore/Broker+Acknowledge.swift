@@ -132,7 +132,7 @@ extension Broker {
                 QueuedDelivery(
                     message: delivery.message, identifiers: delivery.identifiers,
                     packetIdentifier: delivery.packetIdentifier, qos: delivery.qos, retain: delivery.retain,
-                    phase: delivery.phase == .publish ? .message : .release))
+                    phase: delivery.phase == .publish ? .message : .release, group: delivery.group))
         }
     }
 }

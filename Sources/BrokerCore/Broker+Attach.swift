@@ -38,6 +38,9 @@ extension Broker {
             // Nothing of the session is touched for somebody else (attack case 39).
             return effects.answer(link, .refused(.notAuthorized))
         }
+        guard !refusesWill(of: offer, clientID: clientID) else {
+            return effects.answer(link, .refused(.notAuthorized))
+        }
         if existing == nil, sessionsByClientID.count >= limits.sessionsMax {
             return effects.answer(link, .refused(.quotaExceeded))
         }
@@ -63,8 +66,10 @@ extension Broker {
         if let old = sessions[existing].attachment?.link {
             effects.answer(old, .close(.sessionTakenOver))
             // The will of a link that is taken over goes out as after any loss, unless the session goes on and the
-            // will's delay gives the client time to come back, which it just has (§3.1.3.2.2).
-            let keepsWill = !offer.cleanStart && (sessions[existing].will?.delayInterval ?? 0) > 0
+            // will's delay gives the client time to come back, which it just has [MQTT-3.1.3-9]. A session without an
+            // expiry interval ends with its link, and takes no time to wait for (§3.1.4).
+            let goesOn = !offer.cleanStart && sessions[existing].expiryInterval > 0
+            let keepsWill = goesOn && (sessions[existing].will?.delayInterval ?? 0) > 0
             detach(existing, Farewell(publishesWill: !keepsWill), now: now, into: &effects)
         }
         guard sessions[existing].isLive else { return nil }
@@ -104,7 +109,14 @@ extension Broker {
         sessions[session].isDevice = link.isDevice
         sessions[session].sleepQueue = offer.sleepQueue
         sessions[session].expiryInterval = min(offer.sessionExpiryInterval, limits.sessionExpiryMax)
-        if sessions[session].userName == nil { sessions[session].userName = offer.userName }
+        if sessions[session].userName == nil, offer.userName != nil {
+            sessions[session].userName = offer.userName
+            forgetPublisher(session)
+            if isRestricted { moveOn() }
+        }
+        // What was in flight is checked again before it is sent again, also by rules that it was sent under.
+        sessions[session].checkedRules = 0
+        shared.becameReady(UInt32(session))
         setSession(session, of: link)
         if link.isDevice { gauges_.connectedDevices += 1 } else { gauges_.connectedClients += 1 }
     }
@@ -137,6 +149,8 @@ extension Broker {
             sessions[slot].expiryInterval = min(expiry, limits.sessionExpiryMax)
         }
         returnInflight(slot)
+        shared.becameAway(UInt32(slot))
+        if sessions[slot].expiryInterval > 0 { handOverShared(of: slot, .away, now: now, into: &effects) }
         let will = sessions[slot].will
         sessions[slot].will = nil
         let expiry = sessions[slot].expiryInterval
@@ -168,6 +182,8 @@ extension Broker {
         removeAllSubscriptions(slot)
         discardOwedRetained(slot)
         guard sessions[slot].isLive else { return }
+        handOverShared(of: slot, .ended, now: now, into: &effects)
+        forgetPublisher(slot)
         let session = sessions[slot]
         queuedDeliveries -= session.queue.count
         for entry in session.queue where entry.phase == .message {

@@ -49,7 +49,7 @@ extension Broker {
         messages.hold(handle)
         let entry = QueuedDelivery(
             message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
-            retain: wanted.retain, phase: .message)
+            retain: wanted.retain, phase: .message, group: wanted.group)
         start(entry, of: slot, attachment, into: &effects)
     }
 
@@ -60,12 +60,13 @@ extension Broker {
     }
 
     /// Whether the link can take one more delivery that it has to acknowledge or, one at a time, any delivery.
-    private func hasRoom(_ slot: Int, _ attachment: Attachment) -> Bool {
+    func hasRoom(_ slot: Int, _ attachment: Attachment) -> Bool {
         attachment.busyWith == nil && sessions[slot].inflight.count < attachment.window
     }
 
     /// Hands out what waits, as far as the window allows and a fair share of the turn goes.
     mutating func drain(_ slot: Int, now: Now, into effects: inout BrokerEffects) {
+        if isRestricted { checkQueue(of: slot, now: now, into: &effects) }
         var bytesLeft = bytesPerShare
         for _ in 0..<deliveriesPerShare where bytesLeft > 0 {
             guard let attachment = sessions[slot].attachment, attachment.isOpen else { return }
@@ -82,6 +83,7 @@ extension Broker {
             } else if !sessions[slot].owedSearches.isEmpty {
                 return awaitSearch(slot)
             } else {
+                becomeReady(slot)
                 return reportDrained(slot, into: &effects)
             }
         }
@@ -148,7 +150,7 @@ extension Broker {
                 InflightDelivery(
                     message: entry.message, identifiers: entry.identifiers,
                     packetIdentifier: delivery.packetIdentifier, qos: entry.qos, retain: entry.retain,
-                    phase: .publish))
+                    phase: .publish, group: entry.group))
         }
         send(delivery, to: attachment.link, into: &effects)
     }
@@ -166,6 +168,10 @@ extension Broker {
             clearRetained(owed.topic)
             counters.deliveriesOwed += 1
             counters.expired += 1
+            return true
+        }
+        guard mayReceiveRetained(retained, on: owed.topic, slot) else {
+            forgetOwed(slot)
             return true
         }
         let entry = QueuedDelivery(

@@ -8,7 +8,8 @@ extension Broker {
     ) {
         count(received: publish.qos)
         var topic: TopicID?
-        let refusal = refusal(of: publish, topic: &topic)
+        var refusal = refusal(of: publish, topic: &topic)
+        if let topic, !mayPublish(to: topic, as: session) { refusal = .notAuthorized }
         guard let topic, refusal == .success else {
             counters.publishesRefused += 1
             return acknowledge(publish, with: refusal, link: link, into: &effects)
@@ -39,7 +40,7 @@ extension Broker {
             topic = topics.intern(name)
         } else {
             count(received: publish.qos)
-            guard refusal(of: publish, topic: &topic) == .success else {
+            guard refusal(of: publish, topic: &topic) == .success, mayPublish(to: topic, as: nil) else {
                 counters.publishesRefused += 1
                 return
             }
@@ -70,7 +71,7 @@ extension Broker {
         let expiresAt = publish.messageExpiryInterval.map { now.unixSeconds + Int64($0) } ?? .max
         let message = Passing(
             serial: lastSerial, topic: topic, properties: publish.properties, payload: publish.payload,
-            expiresAt: expiresAt)
+            expiresAt: expiresAt, qos: publish.qos, retain: publish.retain)
         passing = message
         return message
     }
@@ -124,9 +125,14 @@ extension Broker {
         }
         let received = sessions[session].received.remove(at: index)
         let message = messages.passing(received.message)
-        _ = distribute(
-            message, stored: received.message, qos: .exactlyOnce, retain: received.retain, from: session,
-            isPromised: limits.queueFullPolicy == .refuse, now: now, into: &effects)
+        // The rules may have changed since PUBLISH (attack case 41), and PUBCOMP has no word for it.
+        if mayPublish(to: message.topic, as: session) {
+            _ = distribute(
+                message, stored: received.message, qos: .exactlyOnce, retain: received.retain, from: session,
+                isPromised: limits.queueFullPolicy == .refuse, now: now, into: &effects)
+        } else {
+            counters.publishesRefused += 1
+        }
         release(received.message, .none)
         effects.answer(link, .acknowledge(Acknowledgement(.pubcomp, identifier)))
     }
@@ -157,17 +163,26 @@ extension Broker {
     ) -> PublishOutcome {
         var outcome = PublishOutcome.success
         var copy = stored
-        if retain, !retainMessage(message, copy: &copy, qos: qos, isPromised: isPromised) { outcome = .notRetained }
+        if retain {
+            if retainMessage(message, copy: &copy, qos: qos, isPromised: isPromised) {
+                notePublisher(of: message.topic, publisher)
+            } else {
+                outcome = .notRetained
+            }
+        }
         let route = route(of: message.topic)
         var matched = 0
         var overlaps = Overlaps()
         for entry in route {
+            // Of a shared subscription, the member whose turn it is.
+            guard let (entry, group) = receiver(of: entry, message) else { continue }
             let session = Int(entry.session)
             if entry.noLocal, session == publisher { continue }
             matched += 1
             let wanted = WantedDelivery(
                 qos: min(qos, entry.maximumQoS), retain: retain && entry.retainAsPublished,
-                identifiers: identifiers(for: entry, topic: message.topic, &overlaps), isPromised: isPromised)
+                identifiers: identifiers(for: entry, topic: message.topic, &overlaps), group: group,
+                isPromised: isPromised)
             deliver(message, copy: &copy, wanted, to: session, now: now, into: &effects)
         }
         // What was copied here was held here once.
@@ -203,6 +218,8 @@ struct WantedDelivery {
     var qos: QoS
     var retain: Bool
     var identifiers: SubscriptionIdentifiers
+    /// The shared subscription that it comes by, as in `QueuedDelivery`.
+    var group: UInt32 = 0
     /// Whether it may go beyond the limits of the session's queue, since its publisher was told yes [M-11].
     var isPromised = false
 }

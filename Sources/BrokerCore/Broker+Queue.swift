@@ -25,7 +25,7 @@ extension Broker {
         sessions[slot].queue.append(
             QueuedDelivery(
                 message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
-                retain: wanted.retain, phase: .message))
+                retain: wanted.retain, phase: .message, group: wanted.group))
         sessions[slot].queuedBytes += message.size
         sessions[slot].soonestExpiry = min(sessions[slot].soonestExpiry, message.expiresAt)
     }
@@ -62,7 +62,7 @@ extension Broker {
         return sleepQueue
     }
 
-    private func hasOwnRoom(for message: Passing, in slot: Int) -> Bool {
+    func hasOwnRoom(for message: Passing, in slot: Int) -> Bool {
         let room = room(of: slot)
         return sessions[slot].queue.count < room.messages && sessions[slot].queuedBytes + message.size <= room.bytes
     }
@@ -159,6 +159,12 @@ extension Broker {
         var holders = 0
         var places = 0
         for entry in route(of: message.topic) where min(publish.qos, entry.maximumQoS) > .atMostOnce {
+            guard !entry.isGroup else {
+                guard findsMember(for: entry, message) else { return false }
+                holders += 1
+                places += 1
+                continue
+            }
             let slot = Int(entry.session)
             if entry.noLocal, slot == publisher { continue }
             holders += 1

@@ -50,6 +50,7 @@ extension Broker {
     mutating func clearRetained(_ topic: TopicID) {
         guard let old = topics[topic].retained else { return }
         topics[topic].retained = nil
+        publishers.release(old.publisher)
         retainedTopics.remove(name: topics.name(of: topic))
         gauges_.retainedMessages -= 1
         if topics.name(of: topic).beginsWithDollar { ownRetained -= 1 }

@@ -4,6 +4,7 @@ internal import Messaging
 /// One session that gets the messages of a topic: its overlapping subscriptions are already one, at their highest
 /// QoS (MQTT 5.0 §3.3.4).
 struct RouteEntry {
+    /// The session's place, or a group's with `groupMark`.
     var session: UInt32
     var maximumQoS: QoS
     /// Whether every matching subscription excludes the client's own messages [MQTT-3.8.3-3].
@@ -23,7 +24,7 @@ extension Broker {
     /// Who gets a message on `topic`; rebuilt only after subscriptions changed.
     mutating func route(of topic: TopicID) -> [RouteEntry] {
         if topics[topic].generation == generation { return topics[topic].route }
-        let route = Self.merged(matches(topic))
+        let route = permitted(Self.merged(matches(topic)), on: topic)
         // Every topic with every receiver of `#` would be more than fits: what was remembered goes, and comes again
         // where it is used. Topics that are evicted are counted until then.
         routeEntries += route.count - topics[topic].route.count

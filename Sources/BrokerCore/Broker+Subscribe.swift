@@ -24,16 +24,15 @@ extension Broker {
         if let refusal = refusal(of: request, session: slot) { return .refused(refusal) }
         let options = request.options
         let isNew = sessions[slot].subscriptions.updateValue(options, forKey: request.filter) == nil
-        var topic: TopicID?
-        request.filter.withView { filter in
-            if filter.hasWildcard {
-                _ = wildcards.insert(filter: filter, session: UInt32(slot), options: options)
-                moveOn()
-            } else {
-                topic = subscribeExactly(filter, session: slot, options: options)
-            }
-        }
         if isNew { gauges_.subscriptions += 1 }
+        let isShared = request.filter.withView { filter in
+            guard let shared = SharedFilter(filter) else { return false }
+            joinGroup(request, shared.filter, session: slot)
+            return true
+        }
+        // No retained messages (§4.8.2), and no topic id in a device's SUBACK, as for a wildcard [M-20].
+        guard !isShared else { return .granted(options.maximumQoS, nil) }
+        let topic = request.filter.withView { enter($0, subscriber: slot, options: options) }
         switch options.retainHandling {
         case .sendAtSubscribe: oweRetained(request, to: slot, now: now)
         case .sendIfNew: if isNew { oweRetained(request, to: slot, now: now) }
@@ -42,18 +41,38 @@ extension Broker {
         return .granted(options.maximumQoS, topic)
     }
 
+    /// A filter with or without wildcards gets a subscriber: a session, or a group with `groupMark`.
+    /// - Returns: the topic of a filter without wildcards.
+    @discardableResult
+    mutating func enter(_ filter: ByteView, subscriber slot: Int, options: SubscriptionOptions) -> TopicID? {
+        guard filter.hasWildcard else { return subscribeExactly(filter, session: slot, options: options) }
+        _ = wildcards.insert(filter: filter, session: UInt32(slot), options: options)
+        moveOn()
+        return nil
+    }
+
     private func refusal(of request: SubscriptionRequest, session slot: Int) -> Refusal? {
-        let isAllowed = request.filter.withView { filter -> Refusal? in
-            if filter.isShared { return .sharedSubscriptionsNotSupported }
-            return limits.topicRules.allowsFilter(filter) ? nil : .topicFilterInvalid
-        }
-        if let isAllowed { return isAllowed }
+        if let refusal = request.filter.withView({ refusal(of: $0, session: slot) }) { return refusal }
         if sessions[slot].subscriptions[request.filter] != nil { return nil }
         let hasRoom =
             sessions[slot].subscriptions.count < limits.subscriptionsPerSessionMax
             && gauges_.subscriptions < limits.subscriptionsMax
             && wildcards.nodeCount < limits.subscriptionLevelsMax
         return hasRoom ? nil : .quotaExceeded
+    }
+
+    /// Why a filter can be nobody's, or not this session's.
+    private func refusal(of filter: ByteView, session slot: Int) -> Refusal? {
+        if filter.isShared, !limits.sharedSubscriptionsAvailable { return .sharedSubscriptionsNotSupported }
+        guard isWellFormed(filter) else { return .topicFilterInvalid }
+        return maySubscribe(SharedFilter(filter)?.filter ?? filter, slot) ? nil : .notAuthorized
+    }
+
+    private func isWellFormed(_ filter: ByteView) -> Bool {
+        guard filter.isShared else { return limits.topicRules.allowsFilter(filter) }
+        // [MQTT-4.8.2-1] [MQTT-4.8.2-2]
+        guard filter.count <= limits.topicBytesMax, let shared = SharedFilter(filter) else { return false }
+        return limits.topicRules.allowsFilter(shared.filter)
     }
 
     /// A filter without wildcards stands on its topic, which it keeps.
@@ -73,7 +92,7 @@ extension Broker {
     }
 
     mutating func unsubscribeReceived(
-        _ identifier: UInt16, _ filters: [ByteString], session slot: Int, link: LinkID,
+        _ identifier: UInt16, _ filters: [ByteString], session slot: Int, link: LinkID, now: Now,
         into effects: inout BrokerEffects
     ) {
         var outcomes: [UnsubscriptionOutcome] = []
@@ -83,29 +102,39 @@ extension Broker {
                 if !sessions[slot].owedSearches.isEmpty { sessions[slot].owedSearches[filter] = nil }
                 remove(filter, session: slot)
                 outcomes.append(.removed)
-            } else if filter.withView({ !$0.isShared && !limits.topicRules.allowsFilter($0) }) {
+            } else if filter.withView({ !isWellFormed($0) }) {
                 outcomes.append(.refused(.topicFilterInvalid))
             } else {
                 outcomes.append(.noSubscriptionExisted)
             }
         }
         effects.answer(link, .unsubscribed(packetIdentifier: identifier, outcomes))
+        handOverShared(of: slot, .left, now: now, into: &effects)
     }
 
     private mutating func remove(_ filter: ByteString, session slot: Int) {
         gauges_.subscriptions -= 1
-        filter.withView { filter in
-            if filter.hasWildcard {
-                _ = wildcards.remove(filter: filter, session: UInt32(slot))
-                return moveOn()
+        filter.withView { view in
+            if let shared = SharedFilter(view) {
+                leaveGroup(named: filter, shared.filter, session: slot)
+            } else {
+                withdraw(view, subscriber: slot)
             }
-            guard let topic = topics.find(filter),
-                let index = topics[topic].exact.firstIndex(where: { $0.session == UInt32(slot) })
-            else { return }
-            topics[topic].exact.remove(at: index)
-            topics[topic].generation = 0
-            topics.forget(topic)
         }
+    }
+
+    /// The opposite of `enter`.
+    mutating func withdraw(_ filter: ByteView, subscriber slot: Int) {
+        if filter.hasWildcard {
+            _ = wildcards.remove(filter: filter, session: UInt32(slot))
+            return moveOn()
+        }
+        guard let topic = topics.find(filter),
+            let index = topics[topic].exact.firstIndex(where: { $0.session == UInt32(slot) })
+        else { return }
+        topics[topic].exact.remove(at: index)
+        topics[topic].generation = 0
+        topics.forget(topic)
     }
 
     mutating func removeAllSubscriptions(_ slot: Int) {
@@ -115,7 +144,7 @@ extension Broker {
     }
 
     /// Routes of before are no longer good.
-    private mutating func moveOn() {
+    mutating func moveOn() {
         generation = generation == .max ? 1 : generation + 1
     }
 
@@ -130,16 +159,10 @@ extension Broker {
             return effects.answer(link, .resolved(token: token, nil, .notAuthorized))
         }
         let topic = topics.intern(name)
+        guard session(of: link).map({ mayPublish(to: topic, as: $0) }) ?? true else {
+            return effects.answer(link, .resolved(token: token, nil, .notAuthorized))
+        }
         topics.keep(topic)
         effects.answer(link, .resolved(token: token, topic, nil))
-    }
-}
-
-extension ByteView {
-    /// Whether a filter is a shared subscription's: `$share/…` (MQTT 5.0 §4.8.2).
-    var isShared: Bool {
-        let prefix: StaticString = "$share"
-        guard count >= 6, self[0..<6] == ByteView(start: prefix.utf8Start, count: 6) else { return false }
-        return count == 6 || self[6] == UInt8(ascii: "/")
     }
 }

@@ -21,6 +21,8 @@ extension Broker {
         let handle: MessageHandle? = will.topic.withView { name in
             guard !name.beginsWithDollar, limits.topicRules.allowsName(name) else { return nil }
             let topic = topics.intern(name)
+            // The rules may have changed since CONNECT (attack case 77).
+            guard mayPublish(to: topic, as: slot) else { return nil }
             lastSerial += 1
             let expiresAt = will.messageExpiryInterval.map { now.unixSeconds + Int64($0) } ?? .max
             return will.properties.withView { properties in
@@ -28,7 +30,7 @@ extension Broker {
                     store(
                         Passing(
                             serial: lastSerial, topic: topic, properties: properties, payload: payload,
-                            expiresAt: expiresAt))
+                            expiresAt: expiresAt, qos: will.qos, retain: will.retain))
                 }
             }
         }

@@ -17,6 +17,15 @@ package struct Broker {
     /// Moves on whenever a wildcard subscription changes: routes of an older generation are rebuilt when next used.
     var generation: UInt32 = 1
 
+    /// Shared subscriptions stand in `topics` and `wildcards` once for each group, under `groupMark`.
+    var shared: SharedGroups
+    /// Who may do what, and how often that was changed.
+    var accessRules = AccessRules.allowAll
+    var accessGeneration: UInt32 = 1
+    /// Whether anybody is denied anything: false costs a branch where rules would be asked.
+    var isRestricted = false
+    var publishers = PublisherTable()
+
     var messages = MessageTable()
     var identifierLists = IdentifierLists()
     /// What nobody holds any more but answers may still show: freed with the next event.
@@ -65,6 +74,7 @@ package struct Broker {
         topics = TopicTable(seed: generator.next(), empty: TopicRecord())
         wildcards = SubscriptionTree(seed: generator.next())
         retainedTopics = RetainedTree(seed: generator.next())
+        shared = SharedGroups(seed: generator.next())
         random = generator
     }
 
@@ -101,7 +111,7 @@ package struct Broker {
         case .subscribe(let identifier, let requests):
             subscribeReceived(identifier, requests, session: session, link: link, now: now, into: &effects)
         case .unsubscribe(let identifier, let filters):
-            unsubscribeReceived(identifier, filters, session: session, link: link, into: &effects)
+            unsubscribeReceived(identifier, filters, session: session, link: link, now: now, into: &effects)
         case .resolve(let token, let name):
             resolveReceived(token, name, link: link, into: &effects)
         case .setWill(let will):
@@ -215,4 +225,6 @@ struct Subscriber {
 struct RetainedMessage {
     var message: MessageHandle
     var qos: QoS
+    /// Who published it, in the table of publishers; 0 for the broker itself.
+    var publisher: UInt32 = 0
 }

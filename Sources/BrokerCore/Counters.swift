@@ -24,7 +24,9 @@ package struct BrokerCounters: Equatable, Sendable {
     package var refusedByReceiver: UInt64 = 0
     /// Deliveries whose message expired while it waited.
     package var expired: UInt64 = 0
-    /// Deliveries discarded with a session that ended.
+    /// Deliveries that waited when the access rules took them back.
+    package var droppedNotAllowed: UInt64 = 0
+    /// Deliveries discarded with a session, or with a shared subscription, that ended.
     package var discardedWithSession: UInt64 = 0
     /// PUBLISH refused: not allowed, no room, bad topic.
     package var publishesRefused: UInt64 = 0
@@ -44,6 +46,7 @@ package struct BrokerCounters: Equatable, Sendable {
     /// Deliveries that somebody was to get and did not, through no choice of the client's.
     package var dropped: UInt64 {
         droppedQueueFull + droppedSlowLink + droppedUndeliverable + lostWithLink + discardedWithSession
+            + droppedNotAllowed
     }
 
     /// Deliveries that are over and were not made, whatever the reason.

@@ -36,6 +36,8 @@ package struct BrokerLimits: Equatable, Sendable {
     package var queuesQoS0 = false
     /// Whether retained messages are kept at all.
     package var retainAvailable = true
+    /// Whether subscriptions may be shared.
+    package var sharedSubscriptionsAvailable = true
 
     package init() {}
 

@@ -15,6 +15,8 @@ struct MessageTable {
         var overhead: UInt32 = 0
         var topic = TopicID(index: 0)
         var holders: UInt32 = 0
+        var qos = QoS.atMostOnce
+        var retain = false
         /// Whether one of the holders is the topic's retained place.
         var isRetained = false
     }
@@ -39,7 +41,7 @@ struct MessageTable {
         var slot = Slot(
             serial: message.serial, expiresAt: message.expiresAt, propertiesCount: UInt32(message.properties.count),
             payloadCount: UInt32(message.payload.count), overhead: UInt32(Self.overhead(of: topicName)),
-            topic: message.topic, holders: 1)
+            topic: message.topic, holders: 1, qos: message.qos, retain: message.retain)
         if size > 0 {
             let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 8)
             Self.copy(message.properties, to: memory)
@@ -72,7 +74,8 @@ struct MessageTable {
         let payload = ByteView(
             start: slot.memory.map { UnsafeRawPointer($0 + Int(slot.propertiesCount)) }, count: Int(slot.payloadCount))
         return Passing(
-            serial: slot.serial, topic: slot.topic, properties: properties, payload: payload, expiresAt: slot.expiresAt)
+            serial: slot.serial, topic: slot.topic, properties: properties, payload: payload, expiresAt: slot.expiresAt,
+            qos: slot.qos, retain: slot.retain)
     }
 
     /// How many bytes of the limits a message takes.
@@ -136,6 +139,9 @@ struct Passing {
     var payload: ByteView
     /// Seconds since 1970; `Int64.max` for never.
     var expiresAt: Int64
+    /// As it was published.
+    var qos = QoS.atMostOnce
+    var retain = false
 
     /// How many bytes of the limits it takes.
     var size: Int { properties.count + payload.count }

@@ -47,6 +47,12 @@ struct Session {
     var isInLine = false
     /// Whether it stands in the line of those that wait for a search.
     var isInSearchLine = false
+    /// Whether deliveries of shared subscriptions may wait or be in flight here.
+    var mayHoldShared = false
+    /// The access rules that what waits was last checked by; 0 when it has to be checked again.
+    var checkedRules: UInt32 = 0
+    /// The client among those who published retained messages; 0 if it never did.
+    var publisher: UInt32 = 0
 
     init(clientID: ClientID, userName: ByteString?, expiryInterval: UInt32) {
         self.clientID = clientID
@@ -107,11 +113,30 @@ struct QueuedDelivery {
 
     var message: MessageHandle
     var identifiers: SubscriptionIdentifiers
+    /// The shared subscription that it came by, as `SharedGroups.serial(of:)`; 0 for none.
+    var group: UInt32
     /// Set when the message was in flight before: it goes out under the same one, as a duplicate [MQTT-4.4.0-1].
     var packetIdentifier: UInt16
-    var qos: QoS
-    var retain: Bool
-    var phase: Phase
+    /// QoS in the lowest two bits, then `retain`, then the phase.
+    private var bits: UInt8
+
+    init(
+        message: MessageHandle, identifiers: SubscriptionIdentifiers, packetIdentifier: UInt16, qos: QoS,
+        retain: Bool, phase: Phase, group: UInt32 = 0
+    ) {
+        self.message = message
+        self.identifiers = identifiers
+        self.group = group
+        self.packetIdentifier = packetIdentifier
+        bits = qos.rawValue | (retain ? 0b0100 : 0) | phase.rawValue << 3
+    }
+
+    var qos: QoS { QoS(rawValue: bits & 0b0011) ?? .atMostOnce }
+    var retain: Bool { bits & 0b0100 != 0 }
+    var phase: Phase {
+        get { Phase(rawValue: bits >> 3) ?? .message }
+        set { bits = bits & 0b0111 | newValue.rawValue << 3 }
+    }
 
     /// Whether the client has seen nothing of it yet.
     var isFresh: Bool { phase == .message && packetIdentifier == 0 }
@@ -129,6 +154,8 @@ struct InflightDelivery {
     var qos: QoS
     var retain: Bool
     var phase: Phase
+    /// As in `QueuedDelivery`.
+    var group: UInt32 = 0
 }
 
 /// A retained message that a subscription is owed; the topic is kept until it is paid.

@@ -8,6 +8,7 @@ extension DirectiveTable {
     static let sessionRows: [Directive] = [
         .number("max_keepalive", 0...65_535, "seconds") { $0.configuration.broker.keepAliveSecondsMax = UInt16($1) },
         .flag("retain_available") { $0.configuration.broker.isRetainAvailable = $1 },
+        .flag("shared_subscriptions") { $0.configuration.broker.sharesSubscriptions = $1 },
         .text("persistent_client_expiration", "a number and one of h, d, w, m, y, such as 14d") {
             $0.setSessionExpiry($1)
         },

@@ -31,6 +31,8 @@ package struct BrokerSettings: Equatable, Sendable {
     package var keepAliveSecondsMax: UInt16 = 65_535
     /// Whether messages can be retained (`retain_available`).
     package var isRetainAvailable = true
+    /// Whether subscriptions may be shared (`shared_subscriptions`).
+    package var sharesSubscriptions = true
     /// How long a session may stay without its client (`persistent_client_expiration`); nil: forever.
     package var sessionExpiryMax: Duration?
     /// Whether QoS 0 messages are queued for offline sessions too (`queue_qos0_messages`).

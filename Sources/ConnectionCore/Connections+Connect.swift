@@ -129,7 +129,7 @@ extension Connections {
             assigned.withView { scratch.append(property: .assignedClientIdentifier, view: $0) }
         }
         if rules.topicAliasMax > 0 { scratch.append(property: .topicAliasMaximum, uint16: rules.topicAliasMax) }
-        scratch.append(property: .sharedSubscriptionAvailable, byte: 0)
+        if !limits.sharedSubscriptionsAvailable { scratch.append(property: .sharedSubscriptionAvailable, byte: 0) }
         if keepAlive != offer.requestedKeepAlive { scratch.append(property: .serverKeepAlive, uint16: keepAlive) }
         if let information = responseInformation(of: slot) {
             scratch.append(property: .responseInformation, string: information)

@@ -118,7 +118,7 @@ extension Connections {
         case .pubrec(let packet): return .acknowledge(packet.acknowledgement(.pubrec))
         case .pubcomp(let packet): return .acknowledge(packet.acknowledgement(.pubcomp))
         case .pubrel(let packet): return .release(packetIdentifier: packet.packetIdentifier)
-        case .subscribe(let packet): return subscribeReceived(packet, slot)
+        case .subscribe(let packet): return try subscribeReceived(packet, slot)
         case .unsubscribe(let packet): return unsubscribeReceived(packet)
         case .pingreq:
             write(slot) { $0.append(UInt16(0xD000)) }  // [MQTT-3.12.4-1]
@@ -192,12 +192,14 @@ extension Connections {
         return scratchTopic.pending
     }
 
-    private func subscribeReceived(_ packet: SubscribePacket, _ slot: Int) -> LinkRequest {
+    private func subscribeReceived(_ packet: SubscribePacket, _ slot: Int) throws(Violation) -> LinkRequest {
         let identifier = packet.properties.uint32(.subscriptionIdentifier) ?? 0
         var requests: [SubscriptionRequest] = []
         requests.reserveCapacity(packet.filters.count)
         var filters = packet.filters.makeIterator()
         while let (filter, requested) = filters.next() {
+            // A group cannot tell whose message it is [MQTT-3.8.3-4].
+            guard !requested.noLocal || !filter.isShared else { throw .protocolError }
             var options = requested
             options.identifier = identifier
             options.maximumQoS = min(options.maximumQoS, connections[slot].qosMax)

@@ -35,6 +35,8 @@ package struct ConnectionLimits: Equatable, Sendable {
     package var openMessagesMax: UInt16 = 1_000
     /// Whether retained messages are kept: said in CONNACK.
     package var retainAvailable = true
+    /// Whether subscriptions may be shared: said in CONNACK.
+    package var sharedSubscriptionsAvailable = true
     /// Seconds that the sessions of MQTT 3 clients with CleanSession 0 stay; `UInt32.max` for ever.
     package var persistentSessionExpiry: UInt32 = .max
 

@@ -72,3 +72,35 @@ extension ByteView {
         memory.first == UInt8(ascii: "$")
     }
 }
+
+/// A shared subscription's filter: `$share/{ShareName}/{filter}` (MQTT 5.0 §4.8.2).
+package struct SharedFilter {
+    /// At least one byte, without `/`, `+` and `#` [MQTT-4.8.2-1].
+    package let shareName: ByteView
+    /// What follows the share name and its slash: a topic filter, not checked here [MQTT-4.8.2-2].
+    package let filter: ByteView
+
+    /// Nil if `filter` does not begin with `$share/`, or has no share name, or nothing behind it.
+    package init?(_ filter: ByteView) {
+        guard filter.isShared, filter.count > sharePrefix.utf8CodeUnitCount else { return nil }
+        let rest = filter.dropFirst(sharePrefix.utf8CodeUnitCount + 1)
+        var end = 0
+        while end < rest.count, rest[end] != UInt8(ascii: "/") { end += 1 }
+        guard end > 0, end < rest.count else { return nil }
+        let shareName = rest[0..<end]
+        guard !shareName.hasWildcard else { return nil }
+        self.shareName = shareName
+        self.filter = rest.dropFirst(end + 1)
+    }
+}
+
+extension ByteView {
+    /// Whether a filter means to be a shared subscription's, well formed or not: its first level is `$share`.
+    package var isShared: Bool {
+        let prefix = ByteView(start: sharePrefix.utf8Start, count: sharePrefix.utf8CodeUnitCount)
+        guard count >= prefix.count, self[0..<prefix.count] == prefix else { return false }
+        return count == prefix.count || self[prefix.count] == UInt8(ascii: "/")
+    }
+}
+
+private let sharePrefix: StaticString = "$share"

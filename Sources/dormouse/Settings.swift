@@ -60,6 +60,7 @@ extension BrokerLimits {
         sessionExpiryMax = configuration.sessionExpirySeconds
         queuesQoS0 = configuration.broker.queuesQoS0
         retainAvailable = configuration.broker.isRetainAvailable
+        sharedSubscriptionsAvailable = configuration.broker.sharesSubscriptions
     }
 }
 
@@ -82,6 +83,7 @@ extension ConnectionLimits {
         keepAliveMax = keepAlive == 0 ? .max : keepAlive
         receiveMaximum = limits.inflightMessagesMax
         retainAvailable = configuration.broker.isRetainAvailable
+        sharedSubscriptionsAvailable = configuration.broker.sharesSubscriptions
         persistentSessionExpiry = configuration.sessionExpirySeconds
         let answers = configuration.answers
         checksPayloadFormat = answers.checksPayloadFormat

@@ -102,7 +102,7 @@ struct BrokerWorld {
     /// A fresh link with a session; what CONNACK said is passed over.
     mutating func client(
         _ clientID: ClientID, clean: Bool = true, expiry: UInt32 = 0, window: UInt16 = 20, will: Will? = nil,
-        isDevice: Bool = false, receiveMaximum: UInt16 = 20
+        isDevice: Bool = false, receiveMaximum: UInt16 = 20, userName: ByteString? = nil
     ) -> LinkID {
         links += 1
         let link: LinkID = isDevice ? .device(links) : .connection(links)
@@ -112,7 +112,7 @@ struct BrokerWorld {
                 SessionOffer(
                     clientID: clientID, cleanStart: clean, sessionExpiryInterval: expiry,
                     pace: isDevice ? .oneAtATime : .window(window), will: will, receiveMaximum: receiveMaximum,
-                    sleepQueue: isDevice ? QueueLimits(messages: 64, bytes: 16 << 10) : nil)))
+                    userName: userName, sleepQueue: isDevice ? QueueLimits(messages: 64, bytes: 16 << 10) : nil)))
         return link
     }
 

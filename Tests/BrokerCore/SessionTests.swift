@@ -101,6 +101,24 @@ import Testing
         #expect(world.broker.gauges.connectedDevices == 1)
     }
 
+    @Test("A thousand takeovers in a row leave one session, and nothing behind [attack 40] [MQTT-3.1.4-3]")
+    func takeoverFlood() {
+        var world = BrokerWorld()
+        let writer = world.client("writer")
+        var link = world.client("c", expiry: 100)
+        world.subscribe(link, "t", .atLeastOnce)
+        world.subscribe(link, "$share/g/t", .atLeastOnce)
+        for id in 1...1_000 as ClosedRange<UInt16> {
+            if id % 100 == 0 { world.publish(writer, "t", "x", .atLeastOnce, id: id) }
+            link = world.client("c", clean: false, expiry: 100)
+        }
+        #expect(world.broker.gauges.connectedClients == 2)
+        #expect(world.broker.sessionsByClientID.count == 2)
+        #expect(world.broker.gauges.subscriptions == 2)
+        #expect(world.messages(link).count == 20)
+        #expect(world.broker.ledgerImbalance == 0)
+    }
+
     @Test("Somebody else's session is neither taken nor touched [attack 39]")
     func otherUser() {
         var world = BrokerWorld()

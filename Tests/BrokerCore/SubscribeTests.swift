@@ -14,14 +14,6 @@ import Testing
         #expect(world.subscribe(client, ByteString(filter)) == [.refused(.topicFilterInvalid)])
     }
 
-    @Test("Shared subscriptions are refused as not supported, not taken for plain ones")
-    func shared() {
-        var world = BrokerWorld()
-        let client = world.client("c")
-        #expect(world.subscribe(client, "$share/g/t") == [.refused(.sharedSubscriptionsNotSupported)])
-        #expect(world.subscribe(client, "$shared/t").first != .refused(.sharedSubscriptionsNotSupported))
-    }
-
     @Test("A subscription made again replaces the first [MQTT-3.8.4-3]")
     func replacement() {
         var world = BrokerWorld()

@@ -42,6 +42,7 @@ import Testing
         let text = """
             max_keepalive 90
             retain_available false
+            shared_subscriptions false
             persistent_client_expiration 2w
             queue_qos0_messages true
             set_tcp_nodelay true
@@ -68,6 +69,7 @@ import Testing
         let configuration = try #require(outcome.configuration, "\(outcome.diagnostics)")
         #expect(configuration.broker.keepAliveSecondsMax == 90)
         #expect(!configuration.broker.isRetainAvailable)
+        #expect(!configuration.broker.sharesSubscriptions)
         #expect(configuration.broker.sessionExpiryMax == .seconds(14 * 86_400))
         #expect(configuration.broker.queuesQoS0)
         #expect(configuration.broker.sysInterval == nil)
@@ -87,7 +89,7 @@ import Testing
         #expect(first.connectionsMax == 5 && first.qosMax == 1 && first.topicAliasMax == 0)
         #expect(!first.allowsEmptyClientID && first.autoIDPrefix == "made-")
         #expect(second.autoIDPrefix == "own-" && second.connectionsMax == nil)
-        #expect(configuration.listeners[1].origin == FileLocation(file: "test.conf", line: 22))
+        #expect(configuration.listeners[1].origin == FileLocation(file: "test.conf", line: 23))
     }
 
     @Test("Each unit of persistent_client_expiration has mosquitto's length")

@@ -121,7 +121,7 @@ import Testing
         // [MQTT-3.1.2-24] [attack 7]
         let world = ConnectionWorld()
         let slot = try world.open()
-        world.feed(slot, try connect(.v5, properties: "27 00000011"))
+        world.feed(slot, try connect(.v5, properties: "27 0000000f"))
         #expect(world.asked(slot).count == 2)
         #expect(world.heard(slot) == ["DISCONNECT packetTooLarge"])
         #expect(world.isClosing(slot))

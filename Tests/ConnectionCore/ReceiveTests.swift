@@ -43,6 +43,18 @@ import Testing
         #expect(world.heard(slot) == ["DISCONNECT protocolError"])
     }
 
+    @Test("No Local on a shared subscription ends the connection [MQTT-3.8.3-4] [attack 59]")
+    func noLocalShared() throws {
+        for (filter, isTaken) in [("$share/g/a", false), ("$share", false), ("$shared/g", true), ("a/$share", true)] {
+            let world = ConnectionWorld()
+            let slot = try world.client(.v5)
+            let length = "00" + String(filter.utf8.count + 0x100, radix: 16).suffix(2)
+            world.feed(slot, try packet("82", "0001 00 0001 'b' 01 \(length) '\(filter)' 05"))
+            #expect(world.heard(slot) == (isTaken ? [] : ["DISCONNECT protocolError"]))
+            #expect(world.asked(slot).contains { $0.hasPrefix("subscribe") } == isTaken)
+        }
+    }
+
     @Test("The properties that travel with a message are taken out from between those that do not")
     func forwardedProperties() throws {
         let world = ConnectionWorld()

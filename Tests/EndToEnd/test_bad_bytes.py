@@ -106,7 +106,7 @@ REFUSED = {
     "[attack 58] filter a#": ("82 08 0001 00 0002 'a#' 00", "90 04 0001 00 8f"),
     "[attack 58] filter a/#/b": ("82 0b 0001 00 0005 'a/#/b' 00", "90 04 0001 00 8f"),
     "[attack 58] filter +a": ("82 08 0001 00 0002 '+a' 00", "90 04 0001 00 8f"),
-    "[attack 59] shared subscription": ("82 10 0001 00 000a '$share/g/t' 00", "90 04 0001 00 9e"),
+    "[attack 59] shared subscription without a filter": ("82 0e 0001 00 0008 '$share/g' 00", "90 04 0001 00 8f"),
     "[attack 70] PUBREL of an id never used": ("62 02 0999", "70 03 0999 92"),
 }
 

@@ -29,12 +29,12 @@ def test_connack_says_what_the_gateway_offers(paho):
     assert offered.ReceiveMaximum == 20
     assert offered.MaximumPacketSize == 256 << 10
     assert offered.TopicAliasMaximum == 16
-    # What is not said has the standard's default: wildcards, subscription identifiers, QoS 2, retained messages.
+    # What is not said has the standard's default: wildcards, subscription identifiers, QoS 2, retained messages, sharing.
     assert getattr(offered, "RetainAvailable", 1) == 1
     assert getattr(offered, "MaximumQoS", 2) == 2
     assert getattr(offered, "WildcardSubscriptionAvailable", 1) == 1
     assert getattr(offered, "SubscriptionIdentifierAvailable", 1) == 1
-    assert offered.SharedSubscriptionAvailable == 0
+    assert getattr(offered, "SharedSubscriptionAvailable", 1) == 1
     assert not hasattr(offered, "AssignedClientIdentifier")
 
 
@@ -230,7 +230,7 @@ def test_reason_codes(paho):
     assert client.publish("nobody/listens", "x", 2) == 0
     assert client.subscribe([("ok", 0), ("ok/+", 1), ("ok/#", 2)]) == [0, 1, 2]
     assert client.publish("ok", "x", 1) == 0
-    assert client.subscribe("$share/group/topic", 1) == [0x9E]
+    assert client.subscribe("$share/group", 1) == [0x8F]
     assert client.unsubscribe("ok/#") == [0]
     assert client.unsubscribe(["never/was", "ok"]) == [0x11, 0]
     assert client.publish("$SYS/broker/version", "forged", 1) == 0x87
