@@ -14,8 +14,8 @@ import pytest
 
 from gateway import PATIENCE
 from packets import (
-    DISCONNECT, PINGRESP, PROPERTIES, V5, V311, Client, both_versions, connect, data, disconnect, number, parse,
-    properties, publish, subscribe, unsubscribe, variable)
+    DISCONNECT, PINGRESP, PROPERTIES, SUBACK, V5, V311, Client, both_versions, connect, data, disconnect, keeping,
+    number, parse, properties, publish, subscribe, unsubscribe, variable, will)
 from wire import CONNECT_311, CONNECT_5, Wire, Witness, frame, octets
 
 ROUNDS = 20
@@ -295,6 +295,72 @@ def test_client_ids_up_to_the_longest_that_can_be_said(broker, version):
                 expected = 2 if code and version == V311 else code
                 assert parse(wire.packet(), version).code == expected
             assert witness.is_served()
+
+
+@both_versions
+def test_user_name_and_password_of_65535_bytes(broker, version):
+    """More than may come before CONNECT is accepted. [attack 29]"""
+    with Witness(broker) as witness:
+        for long in ({"user": "u" * 65_535}, {"user": "u", "password": "p" * 65_535},
+                     {"user": "u" * 65_535, "password": "p" * 65_535}):
+            with Wire(broker.tcp) as wire:
+                assert wire.send(connect(version, "c", **long)).rest() == b""
+            assert witness.is_served()
+
+
+@both_versions
+def test_wills_at_a_takeover(broker, version, mine):
+    """The old connection is lost: its will goes out, once, and the new one's will stands. [attack 38]"""
+    with Client(broker, version) as heir:
+        heir.subscribe(mine)
+        first = Client(broker, version, mine, will=will(mine, "first"), **keeping(version))
+        second = Client(broker, version, mine, will=will(mine, "second"), **keeping(version))
+        assert first.end() == (0x8E if version == V5 else None)
+        assert heir.message().payload == b"first"
+        heir.hears_nothing()
+        second.close()
+        assert heir.message().payload == b"second"
+        heir.hears_nothing()
+
+
+def test_a_delayed_will_at_a_takeover(broker, mine):
+    """It waits for a session that is lost, and this one is not. [attack 38]"""
+    with Client(broker, V5) as heir:
+        heir.subscribe(mine)
+        first = Client(broker, V5, mine, will=will(mine, "first", will_delay_interval=1), **keeping(V5))
+        with Client(broker, V5, mine, **keeping(V5)) as second:
+            assert first.end() == 0x8E and second.connack.present == 1
+            heir.hears_nothing()
+
+
+@both_versions
+def test_a_flood_of_takeovers(gateway, version):
+    """Thousands a second: each ends the one before, the last one stays, and nothing is left of the others.
+    [attack 40]"""
+    def flood(count):
+        for _ in range(count):
+            client = Client(gateway, version, "one", will=will("gone", retain=True), **keeping(version))
+            client.send(subscribe(version, 1, ("a/#", 1)) + publish(version, "a/b", "x", 1, 2))
+            # It is not closed here: the gateway has to.
+            wires.append(client)
+
+    with crowd() as wires, Witness(gateway) as witness:
+        flood(200)
+        assert witness.is_served()
+        before, processor = gateway.resident_kilobytes(), gateway.processor_seconds()
+        thread = threading.Thread(target=flood, args=(2_000,))
+        thread.start()
+        assert seconds_of_service(witness) < 0.05
+        thread.join()
+        assert witness.is_served()
+        assert gateway.processor_seconds() - processor < 3
+        assert gateway.resident_kilobytes() - before < 4_000
+        for wire in wires[:-1]:
+            wire.rest()
+        last = wires[-1]
+        while last.next().kind != SUBACK:
+            pass
+        assert witness.is_served()
 
 
 def test_a_flood_of_connections(gateway):
