@@ -8,11 +8,11 @@ PYTHON ?= /usr/bin/python3
 STRICT := --explicit-target-dependency-import-check error
 BINARY := .build/release/dormouse
 # Debian packages: what the build needs, what the README tries the gateway with, and what the tests need beside them.
-BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev
+BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev libssl-dev
 RUN_PACKAGES := mosquitto-clients
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark paho.mqtt.c-examples python3 python3-venv procps iproute2
 
-.PHONY: help run build test unit end-to-end conformance conformance-report bench sim fuzz format lint clean
+.PHONY: help run build test unit end-to-end conformance conformance-report bench bench-topics sim fuzz format lint clean
 .PHONY: build-packages run-packages test-packages
 
 help: ## list the targets
@@ -42,10 +42,13 @@ conformance-report: ## write the same into docs/CONFORMANCE.md
 bench: test-packages build ## the gateway against mosquitto in the same run
 	@Benchmarks/run
 
+bench-topics: build-packages ## what a million subscriptions and 100,000 retained topics cost
+	@$(SWIFT) run -c release $(STRICT) bench-topics $(if $(QUICK),--quick)
+
 sim: ## simulate from a seed: make sim SEED=1, or for a time: make sim MINUTES=5
 	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
-fuzz: build-packages ## fuzz what takes bytes from strangers: make fuzz TARGET=decoder|connection|filters MINUTES=20
+fuzz: build-packages ## fuzz what takes bytes from strangers: make fuzz TARGET=decoder|connection|filters|websocket MINUTES=20
 	@Tests/Fuzz/run $(TARGET) $(or $(MINUTES),20)
 
 format: ## lay the source out

@@ -67,20 +67,31 @@ let package = Package(
 
         // The adapters: all I/O and all clocks.
         .target(name: "CLinux"),
+        .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("crypto")]),
+        module("WebSocket", ["Bytes", "COpenSSL"]),
         module("Reactor", ["Bytes", "Clockwork", "Messaging", "CLinux"]),
         // Transport imports no BrokerCore, but the engine that it holds has a broker inside: when the broker's layout
         // changes, an incremental build must compile Transport anew.
         module(
             "Transport",
-            ["Bytes", "Clockwork", "Messaging", "BrokerCore", "ConnectionCore", "GatewayCore", "Reactor", "Engine"]),
+            [
+                "Bytes", "Clockwork", "Messaging", "BrokerCore", "ConnectionCore", "GatewayCore", "Reactor", "Engine",
+                "WebSocket",
+            ]),
         module("Configuration", ["Bytes"]),
         .executableTarget(
             name: "dormouse",
             dependencies: [
                 "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "BrokerCore", "ConnectionCore",
-                "GatewayCore", "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", arguments, logging,
+                "GatewayCore", "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "WebSocket", arguments,
+                logging,
             ],
             swiftSettings: house),
+
+        // What very many subscriptions and retained messages cost (`make bench-topics`).
+        .executableTarget(
+            name: "bench-topics", dependencies: ["Bytes", "Clockwork", "Messaging", "BrokerCore"],
+            path: "Benchmarks/Topics", swiftSettings: house),
 
         // Tests: a target for each module, and the worlds that join them.
         .target(
@@ -101,11 +112,16 @@ let package = Package(
             "Transport",
             [
                 "Transport", "Bytes", "Clockwork", "Messaging", "MQTTWire", "BrokerCore", "ConnectionCore", "Engine",
-                "Reactor",
+                "Reactor", "WebSocket",
             ]),
+        tests("WebSocket", ["WebSocket", "Bytes", "Clockwork"]),
+        // What the Autobahn test suite talks to (docs/adr/0004-websocket-layer.md).
+        .executableTarget(
+            name: "websocket-echo", dependencies: ["WebSocket", "Bytes", "Clockwork", "Messaging", "Reactor"],
+            path: "Tests/WebSocketEcho", swiftSettings: house),
         // libFuzzer's targets (`make fuzz`); built as usual it plays files.
         .executableTarget(
-            name: "fuzz", dependencies: world + ["Support"], path: "Tests/Fuzz", exclude: ["run"],
+            name: "fuzz", dependencies: world + ["Support", "WebSocket"], path: "Tests/Fuzz", exclude: ["run"],
             swiftSettings: house),
         // Our own tree, held against our own rules.
         tests("Tidy", []),

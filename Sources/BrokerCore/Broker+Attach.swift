@@ -197,8 +197,8 @@ extension Broker {
         for entry in session.received { release(entry.message, .none) }
         noteEmpty(slot, into: &effects)
         sessionsByClientID[session.clientID] = nil
-        if session.isInLine { line.removeAll { $0 == slot } }
-        if session.isInSearchLine { searchLine.removeAll { $0 == slot } }
+        line.remove(slot)
+        searchLine.remove(slot)
         sessions[slot] = Session.free
         freeSessions.append(slot)
     }

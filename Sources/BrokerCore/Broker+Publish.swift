@@ -6,7 +6,7 @@ extension Broker {
     mutating func publishReceived(
         _ publish: IncomingPublish, from session: Int, link: LinkID, now: Now, into effects: inout BrokerEffects
     ) {
-        count(received: publish.qos)
+        count(received: publish)
         var topic: TopicID?
         var refusal = refusal(of: publish, topic: &topic)
         if let topic, !mayPublish(to: topic, as: session) { refusal = .notAuthorized }
@@ -39,7 +39,7 @@ extension Broker {
         if isOwn, case .name(let name) = publish.topic {
             topic = topics.intern(name)
         } else {
-            count(received: publish.qos)
+            count(received: publish)
             guard refusal(of: publish, topic: &topic) == .success, mayPublish(to: topic, as: nil) else {
                 counters.publishesRefused += 1
                 return
@@ -204,8 +204,9 @@ extension Broker {
         return messages.store(message, topicName: topics.name(of: message.topic))
     }
 
-    private mutating func count(received qos: QoS) {
-        switch qos {
+    private mutating func count(received publish: IncomingPublish) {
+        counters.payloadBytesReceived += UInt64(publish.payload.count)
+        switch publish.qos {
         case .atMostOnce: counters.messagesReceived.qos0 += 1
         case .atLeastOnce: counters.messagesReceived.qos1 += 1
         case .exactlyOnce: counters.messagesReceived.qos2 += 1

@@ -73,20 +73,33 @@ extension Broker {
         let owed = OwedSearch(
             maximumQoS: request.options.maximumQoS,
             identifiers: request.options.identifier == 0 ? .none : .one(request.options.identifier))
+        abandonSearch(request.filter, session: slot)
         let isFree = searchLine.isEmpty && sessions[slot].owedSearches.isEmpty && sessions[slot].owedRetained.isEmpty
         if isFree, searchNodesLeft > 0 {
-            search(request.filter, owed, for: slot)
+            guard let rest = search(request.filter, owed, for: slot) else { return }
+            sessions[slot].owedSearches[request.filter] = rest
         } else {
             sessions[slot].owedSearches[request.filter] = owed
         }
     }
 
-    private mutating func search(_ filter: ByteString, _ owed: OwedSearch, for slot: Int) {
+    /// The retained messages of a filter are no longer wanted, as far as they have not been found.
+    mutating func abandonSearch(_ filter: ByteString, session slot: Int) {
+        guard !sessions[slot].owedSearches.isEmpty else { return }
+        if let cursor = sessions[slot].owedSearches.removeValue(forKey: filter)?.cursor {
+            retainedTopics.abandon(cursor)
+        }
+    }
+
+    /// Finds the next topics, as many as are sent before the search goes on; returns what is left of it.
+    private mutating func search(_ filter: ByteString, _ owed: OwedSearch, for slot: Int) -> OwedSearch? {
         var found: [TopicID] = []
+        var cursor = owed.cursor
         searchNodesLeft -= 1
         filter.withView { filter in
             if filter.hasWildcard {
-                searchNodesLeft -= retainedTopics.matches(filter: filter, into: &found)
+                let share = RetainedTree.Share(nodesMax: searchNodesPerShare, topicsMax: searchTopicsPerShare)
+                searchNodesLeft -= retainedTopics.search(filter: filter, share, from: &cursor, into: &found)
             } else if let topic = topics.find(filter), topics[topic].retained != nil {
                 found.append(topic)
             }
@@ -96,6 +109,8 @@ extension Broker {
             sessions[slot].owedRetained.append(
                 OwedRetained(topic: topic, maximumQoS: owed.maximumQoS, identifiers: owed.identifiers))
         }
+        guard let cursor else { return nil }
+        return OwedSearch(maximumQoS: owed.maximumQoS, identifiers: owed.identifiers, cursor: cursor)
     }
 
     /// The session has been sent all that was found for it: its next search stands in line.
@@ -105,7 +120,7 @@ extension Broker {
         searchLine.append(slot)
     }
 
-    /// This turn's share of the searches, one for each session that waits and then the next one.
+    /// This turn's share of the searches, a step for each session that waits and then for the next one.
     mutating func searchInLine(now: Now, into effects: inout BrokerEffects) {
         searchInstant = now.instant
         searchNodesLeft = searchNodesPerTurn
@@ -113,9 +128,12 @@ extension Broker {
             sessions[slot].isInSearchLine = false
             // What was found fills the session's window before more is looked for.
             if sessions[slot].owedRetained.isEmpty, let next = sessions[slot].owedSearches.elements.first {
-                searchNodesLeft -= sessions[slot].owedSearches.count
-                sessions[slot].owedSearches.remove(at: 0)
-                search(next.key, next.value, for: slot)
+                if let rest = search(next.key, next.value, for: slot) {
+                    sessions[slot].owedSearches[next.key] = rest
+                } else {
+                    searchNodesLeft -= sessions[slot].owedSearches.count
+                    sessions[slot].owedSearches.remove(at: 0)
+                }
             }
             drain(slot, now: now, into: &effects)
         }
@@ -123,9 +141,16 @@ extension Broker {
 
     mutating func discardOwedRetained(_ slot: Int) {
         while let owed = sessions[slot].owedRetained.popFirst() { topics.forget(owed.topic) }
+        for owed in sessions[slot].owedSearches.values {
+            if let cursor = owed.cursor { retainedTopics.abandon(cursor) }
+        }
         sessions[slot].owedSearches = [:]
     }
 }
 
 /// Nodes of the retained tree that the searches of one turn may look at before the rest waits: a few milliseconds.
-private let searchNodesPerTurn = 50_000
+private let searchNodesPerTurn = 25_000
+/// And one search, before the next one has its turn.
+private let searchNodesPerShare = 5_000
+/// Topics that are found before those found are sent: what a session that does not read takes.
+private let searchTopicsPerShare = 256

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import DequeModule
 internal import Messaging
 
 /// One session that gets the messages of a topic: its overlapping subscriptions are already one, at their highest
@@ -25,27 +26,34 @@ extension Broker {
     mutating func route(of topic: TopicID) -> [RouteEntry] {
         if topics[topic].generation == generation { return topics[topic].route }
         let route = permitted(Self.merged(matches(topic)), on: topic)
-        // Every topic with every receiver of `#` would be more than fits: what was remembered goes, and comes again
-        // where it is used. Topics that are evicted are counted until then.
-        routeEntries += route.count - topics[topic].route.count
-        if routeEntries > limits.routeEntriesMax {
-            topics.updateAll { record in
-                record.route = []
-                record.generation = 0
-            }
-            routeEntries = route.count
-        }
-        topics[topic].route = route
-        topics[topic].generation = generation
+        remember(route, of: topic)
         return route
     }
 
-    /// Every subscription that matches `topic`, ordered by session.
-    private func matches(_ topic: TopicID) -> [Match] {
-        var matches: [Match] = topics[topic].exact.map {
-            Match(session: $0.session, options: $0.options)
+    /// Every topic with every receiver of `#` would be more than fits: what was remembered longest goes, and comes
+    /// again where it is used.
+    private mutating func remember(_ route: [RouteEntry], of topic: TopicID) {
+        if topics[topic].route.isEmpty, !route.isEmpty { routedTopics.append(topic) }
+        routeEntries += route.count - topics[topic].route.count
+        topics[topic].route = route
+        topics[topic].generation = generation
+        // A few more go than came, so that the table keeps its size; no more, so that no message pays for many.
+        for _ in 0..<forgottenRoutesMax where routeEntries > limits.routeEntriesMax {
+            guard let oldest = routedTopics.popFirst() else { break }
+            routeEntries -= topics[oldest].route.count
+            topics[oldest].route = []
+            topics[oldest].generation = 0
         }
-        wildcards.match(topics.name(of: topic), into: &matches)
+        // Topics that were evicted took their routes with them, and are counted until here.
+        if routedTopics.isEmpty { routeEntries = 0 }
+    }
+
+    /// Every subscription that matches `topic`, ordered by session.
+    private mutating func matches(_ topic: TopicID) -> [Match] {
+        var matches: [Match] = []
+        exactSubscriptions.append(topics[topic].exact, to: &matches)
+        let visited = wildcards.match(topics.name(of: topic), into: &matches)
+        counters.matchingWork += UInt64(visited + matches.count)
         // A sort that keeps ties in their order would be as good: entries of one session are merged.
         matches.sort { $0.session < $1.session }
         return matches
@@ -87,6 +95,9 @@ extension Broker {
         }
     }
 }
+
+/// How many remembered routes one message may push out.
+private let forgottenRoutesMax = 64
 
 /// The matches of one topic, gathered once for all deliveries of a message that need several identifiers: asked session
 /// by session, in the order of both, so that a message costs no more than its matches.

@@ -58,6 +58,7 @@ extension Broker {
             sessions[slot].subscriptions.count < limits.subscriptionsPerSessionMax
             && gauges_.subscriptions < limits.subscriptionsMax
             && wildcards.nodeCount < limits.subscriptionLevelsMax
+            && request.filter.withView { hasShapesLeft(for: $0) }
         return hasRoom ? nil : .quotaExceeded
     }
 
@@ -75,18 +76,22 @@ extension Broker {
         return limits.topicRules.allowsFilter(shared.filter)
     }
 
+    /// Whether a filter with wildcards leaves the cost of matching within its limit [M-60].
+    private func hasShapesLeft(for filter: ByteView) -> Bool {
+        let filter = SharedFilter(filter)?.filter ?? filter
+        guard filter.hasWildcard else { return true }
+        let added = wildcards.shapesAdded(by: filter)
+        return added == 0 || wildcards.shapeCount + added <= limits.wildcardShapesMax
+    }
+
     /// A filter without wildcards stands on its topic, which it keeps.
     private mutating func subscribeExactly(
         _ filter: ByteView, session slot: Int, options: SubscriptionOptions
     ) -> TopicID {
         let topic = topics.intern(filter)
-        let subscriber = Subscriber(session: UInt32(slot), options: options)
-        if let index = topics[topic].exact.firstIndex(where: { $0.session == subscriber.session }) {
-            topics[topic].exact[index] = subscriber
-        } else {
-            topics[topic].exact.append(subscriber)
-            topics.keep(topic)
-        }
+        let replaced = exactSubscriptions.insert(
+            session: UInt32(slot), options: options, list: topic.index, head: &topics[topic].exact)
+        if replaced == nil { topics.keep(topic) }
         topics[topic].generation = 0
         return topic
     }
@@ -99,7 +104,7 @@ extension Broker {
         outcomes.reserveCapacity(filters.count)
         for filter in filters {
             if sessions[slot].subscriptions.removeValue(forKey: filter) != nil {
-                if !sessions[slot].owedSearches.isEmpty { sessions[slot].owedSearches[filter] = nil }
+                abandonSearch(filter, session: slot)
                 remove(filter, session: slot)
                 outcomes.append(.removed)
             } else if filter.withView({ !isWellFormed($0) }) {
@@ -129,18 +134,18 @@ extension Broker {
             _ = wildcards.remove(filter: filter, session: UInt32(slot))
             return moveOn()
         }
-        guard let topic = topics.find(filter),
-            let index = topics[topic].exact.firstIndex(where: { $0.session == UInt32(slot) })
-        else { return }
-        topics[topic].exact.remove(at: index)
+        guard let topic = topics.find(filter) else { return }
+        let removed = exactSubscriptions.remove(
+            session: UInt32(slot), list: topic.index, head: &topics[topic].exact)
+        guard removed != nil else { return }
         topics[topic].generation = 0
         topics.forget(topic)
     }
 
     mutating func removeAllSubscriptions(_ slot: Int) {
         let subscriptions = sessions[slot].subscriptions
-        sessions[slot].subscriptions = [:]
-        for filter in subscriptions.keys { remove(filter, session: slot) }
+        sessions[slot].subscriptions = SubscriptionSet()
+        for entry in subscriptions.entries { remove(entry.filter, session: slot) }
     }
 
     /// Routes of before are no longer good.

@@ -12,6 +12,8 @@ package struct Broker {
     package internal(set) var counters = BrokerCounters()
 
     var topics: TopicTable<TopicRecord>
+    /// Subscriptions to names without wildcards, a list for each topic.
+    var exactSubscriptions: SubscriberLists
     var wildcards: SubscriptionTree
     var retainedTopics: RetainedTree
     /// Moves on whenever a wildcard subscription changes: routes of an older generation are rebuilt when next used.
@@ -42,9 +44,9 @@ package struct Broker {
     var connectionSessions: [Int32] = []
     var deviceSessions: [Int32] = []
     /// Sessions with deliveries left when their share of a turn was used up.
-    var line: Deque<Int> = []
+    var line = SlotLine()
     /// Sessions that wait for a search through the retained topics, and what this turn's searches may still cost.
-    var searchLine: Deque<Int> = []
+    var searchLine = SlotLine()
     var searchNodesLeft = 0
     var searchInstant = Instant(nanoseconds: 0)
     /// Two timers for each session: its expiry, and its will's delay.
@@ -62,8 +64,10 @@ package struct Broker {
     /// How many deliveries that links cannot carry may still be followed by the next one in this turn.
     var abandonsLeft = 0
     var abandonInstant = Instant(nanoseconds: 0)
-    /// Entries of all routes that topics remember, at most; they are all forgotten when there are too many.
+    /// Entries of all routes that topics remember, at most, and the topics that remember them: the oldest are
+    /// forgotten when there are too many.
     var routeEntries = 0
+    var routedTopics: Deque<TopicID> = []
     /// The next session to be told that the server goes.
     var nextToShutDown = 0
     var random: SeededGenerator
@@ -72,6 +76,7 @@ package struct Broker {
         self.limits = limits
         var generator = SeededGenerator(seed: seed)
         topics = TopicTable(seed: generator.next(), empty: TopicRecord())
+        exactSubscriptions = SubscriberLists(seed: generator.next())
         wildcards = SubscriptionTree(seed: generator.next())
         retainedTopics = RetainedTree(seed: generator.next())
         shared = SharedGroups(seed: generator.next())
@@ -85,7 +90,9 @@ package struct Broker {
     ) {
         sweep()
         switch request {
-        case .attach(let offer): return attachRequested(offer, link: link, now: now, into: &effects)
+        case .attach(let offer):
+            counters.attachRequests += 1
+            return attachRequested(offer, link: link, now: now, into: &effects)
         // A device's topic ids outlive its link, and its record lets them go when its session is over.
         case .keep(let topic): return topics.keep(topic)
         case .forget(let topic): return topics.forget(topic)
@@ -131,6 +138,7 @@ package struct Broker {
         while effects.list.count < effectsPerTurn, let timer = timers.expire(to: now.instant) {
             let session = timer >> 1
             if timer & 1 == 0 {
+                counters.sessionsExpired += 1
                 end(session, now: now, into: &effects)
             } else {
                 publishPendingWill(session, now: now, into: &effects)
@@ -177,6 +185,7 @@ package struct Broker {
         var gauges = gauges_
         gauges.offlineSessions = sessionsByClientID.count - gauges.connectedClients - gauges.connectedDevices
         gauges.retainedBytes = heldRetainedBytes
+        gauges.sharedSubscriptions = shared.memberCount
         gauges.heldMessages = messages.count - gauges.retainedMessages
         gauges.heldBytes = messages.bytes - heldRetainedBytes
         gauges.topics = topics.count
@@ -206,19 +215,13 @@ let effectsPerTurn = 10_000
 
 /// What the broker knows of a topic, beside its name.
 struct TopicRecord {
-    /// Subscriptions whose filter is this very name.
-    var exact: [Subscriber] = []
+    /// The first subscriber whose filter is this very name.
+    var exact = noSubscriber
     /// Who gets a message on this topic; good while `generation` is the broker's.
     var route: [RouteEntry] = []
     /// 0 when the route must be rebuilt.
     var generation: UInt32 = 0
     var retained: RetainedMessage?
-}
-
-/// A subscription, seen from its topic.
-struct Subscriber {
-    var session: UInt32
-    var options: SubscriptionOptions
 }
 
 /// A topic's retained message.

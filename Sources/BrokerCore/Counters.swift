@@ -5,6 +5,12 @@ package struct BrokerCounters: Equatable, Sendable {
     package var messagesReceived = PerQoS()
     /// PUBLISH handed to links, by quality; redeliveries are counted again.
     package var messagesSent = PerQoS()
+    /// Payloads of the PUBLISH taken, in bytes.
+    package var payloadBytesReceived: UInt64 = 0
+    /// Links that asked for a session, whatever became of it.
+    package var attachRequests: UInt64 = 0
+    /// Sessions that ended because their time was over while the client was away.
+    package var sessionsExpired: UInt64 = 0
     /// Messages that sessions were to get: one for each session that a message matched, and for each retained message
     /// when a subscription's turn for it came.
     package var deliveriesOwed: UInt64 = 0
@@ -34,6 +40,9 @@ package struct BrokerCounters: Equatable, Sendable {
     package var unknownIdentifiers: UInt64 = 0
     /// Retained messages not kept because the limit was reached.
     package var retainedRefused: UInt64 = 0
+
+    /// Levels and subscriptions that were looked at to find who gets a message: the cost of matching.
+    package var matchingWork: UInt64 = 0
 
     /// Deliveries that were made, and those that met a full link or queue: what publishing has cost.
     package var deliveriesTried: UInt64 {
@@ -71,6 +80,8 @@ package struct BrokerGauges: Equatable, Sendable {
     /// Sessions whose client is away.
     package var offlineSessions = 0
     package var subscriptions = 0
+    /// Those among them that are shared.
+    package var sharedSubscriptions = 0
     package var retainedMessages = 0
     package var retainedBytes = 0
     /// Messages that wait in queues or are in flight, each counted once however many sessions hold it.

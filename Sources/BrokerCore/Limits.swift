@@ -9,8 +9,11 @@ package struct BrokerLimits: Equatable, Sendable {
     package var sessionsMax = 110_000
     package var subscriptionsPerSessionMax = 4_096
     package var subscriptionsMax = 200_000
-    /// Levels of all filters with wildcards, counted so too: they bound the memory of filters and the time of a match.
+    /// Levels of all filters with wildcards, each level below the same ones counted once: they bound the memory of
+    /// filters.
     package var subscriptionLevelsMax = 500_000
+    /// Different shapes of those filters, level by level (which levels are `+`): they bound the time of a match [M-60].
+    package var wildcardShapesMax = 10_000
     /// Receivers that topics remember, all together: a cache.
     package var routeEntriesMax = 2_000_000
     /// Messages sent and not yet acknowledged, for each session; a client's own Receive Maximum may be lower.

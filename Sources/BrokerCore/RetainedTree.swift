@@ -8,6 +8,9 @@ package import Messaging
 package struct RetainedTree {
     private var tree: LevelTree<UInt32>
 
+    /// How many searches wait at a node: it stays for them though nothing else may need it.
+    private var holders: [UInt32: Int] = [:]
+
     /// How many topics there are.
     package private(set) var count = 0
 
@@ -45,9 +48,45 @@ package struct RetainedTree {
         guard topic != noTopic else { return nil }
         tree[node] = noTopic
         count -= 1
-        while tree[node] == noTopic, let parent = tree.removeLeaf(node) { node = parent }
-        tree.shrinkWhenEmpty()
+        prune(node)
         return TopicID(index: topic)
+    }
+
+    /// Removes a node that nobody needs, and its parents that nobody needs then.
+    private mutating func prune(_ leaf: UInt32) {
+        var node = leaf
+        while tree[node] == noTopic, holders.isEmpty || holders[node] == nil, let parent = tree.removeLeaf(node) {
+            node = parent
+        }
+        tree.shrinkWhenEmpty()
+    }
+
+    private func root(of name: ByteView) -> UInt32 { name.beginsWithDollar ? 1 : 0 }
+}
+
+// MARK: - Search
+
+extension RetainedTree {
+    /// Where a search through the tree stands: it goes on there whatever was added and removed meanwhile. What is
+    /// added behind it is not found any more.
+    package struct Cursor: Equatable {
+        /// The node to be looked at next; held in its place until then.
+        fileprivate var node: UInt32
+        /// Its level, counted from 0 for the root.
+        fileprivate var depth: Int
+    }
+
+    /// What one step of a search may cost.
+    package struct Share {
+        /// Nodes to be looked at.
+        package var nodesMax: Int
+        /// Topics to be found.
+        package var topicsMax: Int
+
+        package init(nodesMax: Int = .max, topicsMax: Int = .max) {
+            self.nodesMax = max(nodesMax, 1)
+            self.topicsMax = max(topicsMax, 1)
+        }
     }
 
     /// Appends every topic that `filter` matches, depth first; the branches of a level come in the order in which
@@ -55,7 +94,47 @@ package struct RetainedTree {
     /// - Returns: how many nodes were looked at: what the search has cost.
     @discardableResult
     package func matches(filter: ByteView, into topics: inout [TopicID]) -> Int {
-        guard count > 0 else { return 0 }
+        var cursor: Cursor?
+        return walk(filter, Share(), &cursor, into: &topics)
+    }
+
+    /// Appends the next topics that `filter` matches, in the order of `matches(filter:into:)`, as far as the share
+    /// goes.
+    /// - Parameter cursor: nil to begin; nil afterwards when the search has come to its end. A search that is given up
+    ///   before must be `abandon`ed.
+    /// - Returns: how many nodes were looked at.
+    package mutating func search(
+        filter: ByteView, _ share: Share, from cursor: inout Cursor?, into topics: inout [TopicID]
+    ) -> Int {
+        let start = cursor
+        let visited = walk(filter, share, &cursor, into: &topics)
+        if let next = cursor { hold(next.node) }
+        if let start { letGo(start.node) }
+        return visited
+    }
+
+    /// Gives a search up.
+    package mutating func abandon(_ cursor: Cursor) {
+        letGo(cursor.node)
+    }
+
+    private mutating func hold(_ node: UInt32) {
+        holders[node, default: 0] += 1
+    }
+
+    /// One search less waits at a node, which goes now if nothing else needs it.
+    private mutating func letGo(_ node: UInt32) {
+        let left = (holders[node] ?? 1) - 1
+        holders[node] = left > 0 ? left : nil
+        prune(node)
+    }
+
+    private func walk(
+        _ filter: ByteView, _ share: Share, _ cursor: inout Cursor?, into topics: inout [TopicID]
+    ) -> Int {
+        let start = cursor ?? Cursor(node: root(of: filter), depth: 0)
+        cursor = nil
+        guard tree.count > 0 else { return 0 }
         return withUnsafeTemporaryAllocation(of: UInt32.self, capacity: filter.count + 1) { scratch in
             var levels = TopicLevels(filter)
             var tokenCount = 0
@@ -73,38 +152,50 @@ package struct RetainedTree {
                     return tokenCount
                 }
             }
-            let tokens = UnsafeBufferPointer(rebasing: scratch[..<tokenCount])
-            return search(from: root(of: filter), tokens, endsBelow, into: &topics)
+            let path = Path(tokens: UnsafeBufferPointer(rebasing: scratch[..<tokenCount]), endsBelow: endsBelow)
+            return walk(path, share, from: start, &cursor, into: &topics)
         }
     }
 
-    private func root(of name: ByteView) -> UInt32 { name.beginsWithDollar ? 1 : 0 }
+    /// A filter, its levels as tokens.
+    private struct Path {
+        let tokens: UnsafeBufferPointer<UInt32>
+        /// Whether `#` follows them.
+        let endsBelow: Bool
 
-    /// Goes down the levels of the filter; where it says `+`, through all children. The way back needs no stack: each
-    /// node knows its parent and its sibling.
-    private func search(
-        from root: UInt32, _ tokens: UnsafeBufferPointer<UInt32>, _ endsBelow: Bool, into topics: inout [TopicID]
+        /// Whether a topic of so many levels matches, whose levels are as the filter says.
+        @inline(__always)
+        func isMatch(_ depth: Int) -> Bool { depth == tokens.count || endsBelow && depth > tokens.count }
+
+        /// Whether all branches match at this level, counted from 1.
+        @inline(__always)
+        func isAny(_ depth: Int) -> Bool { depth > tokens.count || tokens[depth - 1] == anyLevelToken }
+    }
+
+    /// Goes down the levels of the filter; where it says `+`, and below its end, through all children
+    /// [MQTT-4.7.1-1]. The way back needs no stack: each node knows its parent and its sibling.
+    private func walk(
+        _ path: Path, _ share: Share, from start: Cursor, _ cursor: inout Cursor?, into topics: inout [TopicID]
     ) -> Int {
-        var node = root
-        var depth = 0
+        var node = start.node
+        var depth = start.depth
         var visited = 0
+        let topicsMax = topics.count.addingReportingOverflow(share.topicsMax)
         while true {
+            if visited >= share.nodesMax || !topicsMax.overflow && topics.count >= topicsMax.partialValue {
+                cursor = Cursor(node: node, depth: depth)
+                return visited
+            }
             visited += 1
-            if depth < tokens.count, let child = firstChild(of: node, tokens[depth]) {
+            if path.isMatch(depth), tree[node] != noTopic { topics.append(TopicID(index: tree[node])) }
+            if let child = firstChild(of: node, depth, path) {
                 node = child
                 depth += 1
                 continue
             }
-            if depth == tokens.count {
-                if endsBelow {
-                    visited += appendSubtree(node, to: &topics)
-                } else {
-                    append(node, to: &topics)
-                }
-            }
             while true {
                 if depth == 0 { return visited }
-                if tokens[depth - 1] == anyLevelToken, let sibling = tree.sibling(after: node) {
+                if path.isAny(depth), let sibling = tree.sibling(after: node) {
                     node = sibling
                     break
                 }
@@ -114,37 +205,14 @@ package struct RetainedTree {
         }
     }
 
-    private func firstChild(of node: UInt32, _ token: UInt32) -> UInt32? {
-        guard token == anyLevelToken else { return tree.child(of: node, token) }
+    private func firstChild(of node: UInt32, _ depth: Int, _ path: Path) -> UInt32? {
+        if depth < path.tokens.count {
+            guard path.tokens[depth] == anyLevelToken else { return tree.child(of: node, path.tokens[depth]) }
+        } else if !path.endsBelow {
+            return nil
+        }
         let child = tree.nodes[Int(node)].firstChild
         return child == noNode ? nil : child
-    }
-
-    private func append(_ node: UInt32, to topics: inout [TopicID]) {
-        if tree[node] != noTopic { topics.append(TopicID(index: tree[node])) }
-    }
-
-    /// Appends the topic of a node, if it has one, and all below [MQTT-4.7.1-1].
-    private func appendSubtree(_ top: UInt32, to topics: inout [TopicID]) -> Int {
-        var node = top
-        var visited = 0
-        while true {
-            visited += 1
-            append(node, to: &topics)
-            let child = tree.nodes[Int(node)].firstChild
-            if child != noNode {
-                node = child
-                continue
-            }
-            while true {
-                if node == top { return visited }
-                if let sibling = tree.sibling(after: node) {
-                    node = sibling
-                    break
-                }
-                node = tree.nodes[Int(node)].parent
-            }
-        }
     }
 }
 

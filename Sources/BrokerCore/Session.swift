@@ -19,7 +19,7 @@ struct Session {
     /// A will that waits for its delay (MQTT 5.0 §3.1.3.2.2); the client is away.
     var pendingWill: Will?
 
-    var subscriptions: OrderedDictionary<ByteString, SubscriptionOptions> = [:]
+    var subscriptions = SubscriptionSet()
 
     /// Deliveries not yet handed to a link, oldest first.
     var queue: Deque<QueuedDelivery> = []
@@ -59,6 +59,9 @@ struct Session {
         self.userName = userName
         self.expiryInterval = expiryInterval
     }
+
+    /// How many retained messages were found and wait to be sent, and how many searches have not come to their end.
+    var owed: (found: Int, searches: Int) { (owedRetained.count, owedSearches.count) }
 
     /// What a slot without a session holds.
     static var free: Session {
@@ -169,6 +172,8 @@ struct OwedRetained {
 struct OwedSearch {
     var maximumQoS: QoS
     var identifiers: SubscriptionIdentifiers
+    /// Where the search stands; nil before it has begun.
+    var cursor: RetainedTree.Cursor?
 }
 
 /// A message at QoS 2 between PUBLISH and PUBREL.

@@ -16,16 +16,13 @@ package struct Match: Equatable, Sendable {
 
 /// The subscriptions with wildcards (MQTT 5.0 §4.7); those without stand on their topic.
 ///
-/// A node is the levels of a filter up to some depth, with `+` as a level of its own. It holds two circular lists of
+/// A node is the levels of a filter up to some depth, with `+` as a level of its own. It holds two lists of
 /// subscribers: those whose filter ends there, and those whose filter goes on with `#`. Filters are taken as
 /// `TopicRules.allowsFilter` lets them pass, without `$share/…/`.
 package struct SubscriptionTree {
     private var tree: LevelTree<Branch>
-    private var subscribers: [Subscriber] = []
-    /// From (list, session) to the subscriber.
-    private var index = HashSlots()
-    private let hashing: ByteHash
-    private var freeSubscriber = noSubscriber
+    private var lists: SubscriberLists
+    private var shapes = WildcardShapes()
     /// The most levels that any filter has had since the tree was empty, `#` not counted.
     private var deepest = 0
 
@@ -36,34 +33,36 @@ package struct SubscriptionTree {
         var exact = noSubscriber
         /// The first subscriber to the levels up to here and everything below.
         var below = noSubscriber
+        var shape = rootShape
     }
 
-    private struct Subscriber {
-        var session: UInt32
-        var options: SubscriptionOptions
-        /// Twice the node, plus 1 for the list of `#`.
-        var list: UInt32
-        /// A free one has the next free one here.
-        var next: UInt32
-        var previous: UInt32
+    /// Where a filter's subscribers stand.
+    private struct Place {
+        var node = rootNode
+        var isBelow = false
+
+        /// The number of the list.
+        var list: UInt32 { node * 2 + (isBelow ? 1 : 0) }
     }
 
     /// - Parameter seed: of the hash functions; a secret, so that nobody can craft levels that collide.
     package init(seed: UInt64) {
         tree = LevelTree(seed: seed, rootCount: 1, empty: Branch())
-        hashing = ByteHash(seed: seed &+ 1)
+        lists = SubscriberLists(seed: seed &+ 1)
     }
 
     /// How many subscriptions there are.
-    package var count: Int { index.count }
+    package var count: Int { lists.count }
 
-    /// How many levels of filters are stored: the cost of one match is bounded by it.
+    /// How many levels of filters are stored.
     package var nodeCount: Int { tree.count }
 
-    /// Memory in bytes.
-    package var bytes: Int {
-        tree.bytes + index.bytes + subscribers.capacity * MemoryLayout<Subscriber>.stride
-    }
+    /// How many different shapes the filters have, level by level: no match looks at more nodes than these and the
+    /// root.
+    package var shapeCount: Int { shapes.count }
+
+    /// Memory in bytes, without what the shapes take.
+    package var bytes: Int { tree.bytes + lists.bytes }
 }
 
 // MARK: - Change
@@ -75,132 +74,100 @@ extension SubscriptionTree {
     package mutating func insert(
         filter: ByteView, session: UInt32, options: SubscriptionOptions
     ) -> SubscriptionOptions? {
-        let list = makeList(filter)
-        if let place = find(list, session) {
-            let replaced = subscribers[Int(place)].options
-            subscribers[Int(place)].options = options
-            return replaced
+        let place = make(filter)
+        if place.isBelow {
+            return lists.insert(
+                session: session, options: options, list: place.list, head: &tree[place.node].below)
         }
-        append(session, options, to: list)
-        return nil
+        return lists.insert(session: session, options: options, list: place.list, head: &tree[place.node].exact)
     }
 
     /// Removes the subscription of `session` to `filter` and returns it; nil if there was none.
     @discardableResult
     package mutating func remove(filter: ByteView, session: UInt32) -> SubscriptionOptions? {
-        guard let list = findList(filter), let place = find(list, session) else { return nil }
-        let options = subscribers[Int(place)].options
-        unlink(place)
-        prune(list / 2)
-        if count == 0 { shrinkWhenEmpty() }
-        return options
-    }
-
-    private func find(_ list: UInt32, _ session: UInt32) -> UInt32? {
-        index.find(hashing.hash(list, session)) { place in
-            subscribers[Int(place)].session == session && subscribers[Int(place)].list == list
+        guard let place = find(filter) else { return nil }
+        let removed: SubscriptionOptions?
+        if place.isBelow {
+            removed = lists.remove(session: session, list: place.list, head: &tree[place.node].below)
+        } else {
+            removed = lists.remove(session: session, list: place.list, head: &tree[place.node].exact)
         }
+        guard removed != nil else { return nil }
+        prune(place.node)
+        if count == 0 {
+            tree.shrinkWhenEmpty()
+            deepest = 0
+        }
+        return removed
     }
 
-    /// The list of subscribers to a filter, if its levels are there.
-    private func findList(_ filter: ByteView) -> UInt32? {
+    /// How many shapes a filter would add.
+    package func shapesAdded(by filter: ByteView) -> Int {
         var levels = TopicLevels(filter)
-        var node = rootNode
+        var shape: UInt32? = rootShape
+        var added = 0
         while let level = levels.next() {
-            if levels.isAtEnd, level.isOnly(UInt8(ascii: "#")) { return node * 2 + 1 }
-            let child = level.isOnly(UInt8(ascii: "+")) ? tree[node].any : tree.child(of: node, named: level) ?? noNode
-            guard child != noNode else { return nil }
-            node = child
+            if levels.isAtEnd, level.isOnly(UInt8(ascii: "#")) { break }
+            shape = shape.flatMap { shapes.child(of: $0, isAny: level.isOnly(UInt8(ascii: "+"))) }
+            if shape == nil { added += 1 }
         }
-        return node * 2
+        return added
     }
 
-    /// The list of subscribers to a filter; makes the levels that are missing.
-    private mutating func makeList(_ filter: ByteView) -> UInt32 {
+    /// Where the subscribers to a filter stand, if its levels are there.
+    private func find(_ filter: ByteView) -> Place? {
         var levels = TopicLevels(filter)
-        var node = rootNode
+        var place = Place()
+        while let level = levels.next() {
+            if levels.isAtEnd, level.isOnly(UInt8(ascii: "#")) {
+                place.isBelow = true
+                return place
+            }
+            let isAny = level.isOnly(UInt8(ascii: "+"))
+            let child = isAny ? tree[place.node].any : tree.child(of: place.node, named: level) ?? noNode
+            guard child != noNode else { return nil }
+            place.node = child
+        }
+        return place
+    }
+
+    /// Where the subscribers to a filter stand; makes the levels that are missing.
+    private mutating func make(_ filter: ByteView) -> Place {
+        var levels = TopicLevels(filter)
+        var place = Place()
         var depth = 0
         while let level = levels.next() {
-            if levels.isAtEnd, level.isOnly(UInt8(ascii: "#")) { return node * 2 + 1 }
-            if level.isOnly(UInt8(ascii: "+")) {
-                let child = tree.makeAnyChild(of: node)
-                tree[node].any = child
-                node = child
-            } else {
-                node = tree.makeChild(of: node, named: level)
+            if levels.isAtEnd, level.isOnly(UInt8(ascii: "#")) {
+                place.isBelow = true
+                return place
             }
+            place.node = makeChild(of: place.node, level)
             depth += 1
             deepest = max(deepest, depth)
         }
-        return node * 2
+        return place
+    }
+
+    private mutating func makeChild(of node: UInt32, _ level: ByteView) -> UInt32 {
+        let isAny = level.isOnly(UInt8(ascii: "+"))
+        let before = tree.count
+        let child = isAny ? tree.makeAnyChild(of: node) : tree.makeChild(of: node, named: level)
+        guard tree.count > before else { return child }
+        tree[child].shape = shapes.acquireChild(of: tree[node].shape, isAny: isAny)
+        if isAny { tree[node].any = child }
+        return child
     }
 
     /// Removes a node that nobody needs, and its parents that nobody needs then.
     private mutating func prune(_ leaf: UInt32) {
         var node = leaf
         while tree[node].exact == noSubscriber, tree[node].below == noSubscriber {
+            let shape = tree[node].shape
             guard let parent = tree.removeLeaf(node) else { return }
+            shapes.release(shape)
             if tree[parent].any == node { tree[parent].any = noNode }
             node = parent
         }
-    }
-
-    private mutating func shrinkWhenEmpty() {
-        tree.shrinkWhenEmpty()
-        subscribers.removeAll(keepingCapacity: subscribers.capacity <= keptSubscribersMax)
-        freeSubscriber = noSubscriber
-        deepest = 0
-    }
-}
-
-// MARK: - Lists of subscribers
-
-extension SubscriptionTree {
-    private func head(of list: UInt32) -> UInt32 {
-        list & 1 == 0 ? tree[list / 2].exact : tree[list / 2].below
-    }
-
-    private mutating func setHead(of list: UInt32, _ place: UInt32) {
-        if list & 1 == 0 {
-            tree[list / 2].exact = place
-        } else {
-            tree[list / 2].below = place
-        }
-    }
-
-    private mutating func append(_ session: UInt32, _ options: SubscriptionOptions, to list: UInt32) {
-        let place = freeSubscriber == noSubscriber ? UInt32(subscribers.count) : freeSubscriber
-        let head = head(of: list)
-        let last = head == noSubscriber ? place : subscribers[Int(head)].previous
-        let subscriber = Subscriber(
-            session: session, options: options, list: list, next: head == noSubscriber ? place : head, previous: last)
-        if freeSubscriber == noSubscriber {
-            subscribers.append(subscriber)
-        } else {
-            freeSubscriber = subscribers[Int(place)].next
-            subscribers[Int(place)] = subscriber
-        }
-        if head == noSubscriber {
-            setHead(of: list, place)
-        } else {
-            subscribers[Int(last)].next = place
-            subscribers[Int(head)].previous = place
-        }
-        index.insert(hashing.hash(list, session), place)
-    }
-
-    private mutating func unlink(_ place: UInt32) {
-        let subscriber = subscribers[Int(place)]
-        index.remove(hashing.hash(subscriber.list, subscriber.session), place)
-        if subscriber.next == place {
-            setHead(of: subscriber.list, noSubscriber)
-        } else {
-            subscribers[Int(subscriber.previous)].next = subscriber.next
-            subscribers[Int(subscriber.next)].previous = subscriber.previous
-            if head(of: subscriber.list) == place { setHead(of: subscriber.list, subscriber.next) }
-        }
-        subscribers[Int(place)].next = freeSubscriber
-        freeSubscriber = place
     }
 }
 
@@ -210,11 +177,13 @@ extension SubscriptionTree {
     /// Appends every subscription whose filter matches `topic`: a session once for each of its filters. The order
     /// follows from the filters (at each level `#`, then the name, then `+`), and for the same filter from the order
     /// of subscribing.
-    package func match(_ topic: ByteView, into matches: inout [Match]) {
-        guard count > 0 else { return }
+    /// - Returns: how many nodes were looked at.
+    @discardableResult
+    package func match(_ topic: ByteView, into matches: inout [Match]) -> Int {
+        guard count > 0 else { return 0 }
         // Levels deeper than any filter need no token: only `#` can match there.
         let tokenMax = min(topic.count + 1, deepest)
-        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 3 * tokenMax) { scratch in
+        return withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 3 * tokenMax) { scratch in
             var levels = TopicLevels(topic)
             var tokenCount = 0
             while tokenCount < tokenMax, let level = levels.next() {
@@ -226,7 +195,7 @@ extension SubscriptionTree {
                 isComplete: levels.isAtEnd,
                 hidesFromWildcards: topic.beginsWithDollar,
                 waiting: UnsafeMutableBufferPointer(rebasing: scratch[tokenMax...]))
-            walk(path, into: &matches)
+            return walk(path, into: &matches)
         }
     }
 
@@ -240,15 +209,17 @@ extension SubscriptionTree {
         let waiting: UnsafeMutableBufferPointer<UInt32>
     }
 
-    private func walk(_ path: Path, into matches: inout [Match]) {
+    private func walk(_ path: Path, into matches: inout [Match]) -> Int {
         var node = rootNode
         var depth = 0
+        var visited = 0
         var waitingCount = 0
         while true {
+            visited += 1
             let branch = tree[node]
             let isHidden = depth == 0 && path.hidesFromWildcards  // [MQTT-4.7.2-1]
             // `#` stands for its parent level too [MQTT-4.7.1-1].
-            if branch.below != noSubscriber, !isHidden { append(branch.below, to: &matches) }
+            if !isHidden { lists.append(branch.below, to: &matches) }
             if depth < path.tokens.count {
                 if branch.any != noNode, !isHidden {
                     path.waiting.initializeElement(at: waitingCount, to: branch.any)
@@ -261,27 +232,15 @@ extension SubscriptionTree {
                     depth += 1
                     continue
                 }
-            } else if path.isComplete, branch.exact != noSubscriber {
-                append(branch.exact, to: &matches)
+            } else if path.isComplete {
+                lists.append(branch.exact, to: &matches)
             }
-            guard waitingCount > 0 else { return }
+            guard waitingCount > 0 else { return visited }
             waitingCount -= 2
             node = path.waiting[waitingCount]
             depth = Int(path.waiting[waitingCount + 1])
         }
     }
-
-    @inline(__always)
-    private func append(_ head: UInt32, to matches: inout [Match]) {
-        var place = head
-        repeat {
-            let subscriber = subscribers[Int(place)]
-            matches.append(Match(session: subscriber.session, options: subscriber.options))
-            place = subscriber.next
-        } while place != head
-    }
 }
 
 private let rootNode: UInt32 = 0
-private let noSubscriber = UInt32.max
-private let keptSubscribersMax = 1024

@@ -60,11 +60,6 @@ package struct TopicTable<Record> {
         @inline(__always) get { records[Int(topic.index)] }
         @inline(__always) _modify { yield &records[Int(topic.index)] }
     }
-
-    /// Changes what is known of every topic; free places are changed too, which nobody sees.
-    mutating func updateAll(_ body: (inout Record) -> Void) {
-        for index in records.indices { body(&records[index]) }
-    }
 }
 
 // MARK: - Names

@@ -27,16 +27,12 @@ extension ConfigurationDraft {
         current = listeners.count - 1
     }
 
-    /// `protocol mqtt|mqttsn`.
+    /// `protocol mqtt|mqttsn|websockets`.
     mutating func setProtocol(_ statement: Statement) {
-        let usage = Directive.Reading.word(["mqtt", "mqttsn"]) { _, _ in }
+        let usage = Directive.Reading.word(["mqtt", "mqttsn", "websockets"]) { _, _ in }
         guard let word = oneWord(statement, usage) else { return }
         if let transport = ListenerDraft.Transport(rawValue: word) {
             listener.transport = transport
-        } else if word == "websockets" {
-            report(
-                .error, at: statement.location,
-                "\"protocol websockets\" is not supported yet: remove the listener, or let it speak mqtt")
         } else {
             reportMismatch(statement, word, usage)
         }
@@ -130,7 +126,7 @@ extension ConfigurationDraft {
             configuration.logging.types = []
         } else if let named = LogTypes.names.first(where: { $0.name == word }) {
             configuration.logging.types.formUnion(named.types)
-            guard word == "debug" || word == "websockets" else { return }
+            guard word == "debug" else { return }
             report(.warning, at: statement.location, "\"log_type \(word)\": there are no lines of this kind yet")
         } else {
             reportMismatch(statement, word, usage)

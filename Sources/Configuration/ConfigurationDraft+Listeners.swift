@@ -61,8 +61,9 @@ extension ConfigurationDraft {
 
     private mutating func kind(of draft: ListenerDraft, _ security: SecurityDraft) -> ListenerConfiguration.Kind {
         switch draft.transport {
-        case .mqtt:
+        case .mqtt, .websockets:
             var settings = draft.mqtt
+            if draft.transport == .websockets { settings.webSocket = webSocketSettings(of: draft) }
             settings.allowsEmptyClientID = security.allowsEmptyClientID ?? settings.allowsEmptyClientID
             if !draft.hasOwnIDPrefix { settings.autoIDPrefix = security.autoIDPrefix ?? settings.autoIDPrefix }
             return .mqtt(settings)
@@ -76,8 +77,9 @@ extension ConfigurationDraft {
 
     /// Directives of the one protocol in a section of the other.
     private mutating func reportForeignDirectives(_ draft: ListenerDraft) {
+        if draft.transport != .websockets { reportWebSocketDirectives(draft) }
         switch draft.transport {
-        case .mqtt:
+        case .mqtt, .websockets:
             for statement in draft.devicesOnly {
                 report(
                     .error, at: statement.location,

@@ -127,6 +127,9 @@ extension ConfigurationDraft {
         case .mqttListener:
             listener.noteUse(statement)
             listener.mqttOnly.append(statement)
+        case .webSocketListener:
+            listener.noteUse(statement)
+            listener.webSocketsOnly.append(statement)
         case .deviceListener:
             listener.noteUse(statement)
             listener.devicesOnly.append(statement)
@@ -155,7 +158,7 @@ extension ConfigurationDraft {
         switch scope {
         case .global, .defaultListener, .bridge: nil
         case .security: isPerListener ? current : nil
-        case .listener, .mqttListener, .deviceListener: current
+        case .listener, .mqttListener, .webSocketListener, .deviceListener: current
         }
     }
 }

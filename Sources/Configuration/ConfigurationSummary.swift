@@ -1,3 +1,5 @@
+internal import Bytes
+
 extension GatewayConfiguration {
     /// What is in force, for `dormouse check -v` and the start of a log: a line for each listener, the durability,
     /// what full queues do, and each limit by its directive.
@@ -17,13 +19,23 @@ extension ListenerConfiguration {
         case .mqtt(let settings):
             let most = settings.connectionsMax.map { ", \($0) connections at most" } ?? ""
             let qos = settings.qosMax < 2 ? ", QoS \(settings.qosMax) at most" : ""
-            return "listener \(port) \(place) mqtt, \(clients)\(most)\(qos)"
+            let name = settings.webSocket == nil ? "mqtt" : "websockets"
+            let origins = settings.webSocket.map { $0.summary } ?? ""
+            return "listener \(port) \(place) \(name), \(clients)\(most)\(qos)\(origins)"
         case .mqttsn(let settings):
             let topics = settings.predefinedTopics.count
             let manner = settings.isStrict ? ", strict" : ""
             return "listener \(port) \(place) mqttsn, \(clients), gateway \(settings.gatewayID), "
                 + "\(topics) predefined \(topics == 1 ? "topic" : "topics")\(manner)"
         }
+    }
+}
+
+extension WebSocketSettings {
+    /// Which pages may connect, as the end of a listener's line.
+    fileprivate var summary: String {
+        origins.isEmpty
+            ? ", pages of every origin" : ", pages of " + origins.map { $0.description }.joined(separator: " ")
     }
 }
 

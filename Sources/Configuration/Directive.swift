@@ -11,10 +11,12 @@ struct Directive: Sendable {
         case security
         /// Holds for the listener that needs no `listener` line, wherever it stands.
         case defaultListener
-        /// Holds for the current listener, of either protocol.
+        /// Holds for the current listener, whatever it speaks.
         case listener
         /// Holds for the current listener, which must speak MQTT.
         case mqttListener
+        /// Holds for the current listener, which must speak MQTT over WebSocket.
+        case webSocketListener
         /// Holds for the current listener, which must speak MQTT-SN.
         case deviceListener
         /// Belongs to a `connection` section.

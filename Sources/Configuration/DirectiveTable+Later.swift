@@ -6,7 +6,6 @@ extension DirectiveTable {
     private static let noPlugins =
         "the gateway loads no plugins; password_file and acl_file will come in a later version"
     private static let inMemory = "this version keeps everything in memory"
-    private static let noWebSockets = "WebSocket comes with a later version"
 
     /// What would make the gateway safer than it is: without it the gateway must not start, for it would be open
     /// where the operator believes it closed.
@@ -65,11 +64,10 @@ extension DirectiveTable {
         .later(.warning, "retain_expiry_interval", "retained messages stay until they are replaced or expire"),
         .later(
             .warning, "check_retain_source", unless: "true", "there are no access rules yet that it could check"),
-        .later(.warning, "http_dir", in: .listener, noWebSockets + "; no files are served"),
+        .later(.warning, "http_dir", in: .listener, "no files are served: let a web server have them"),
         .later(.warning, "http_api", in: .listener, "there is no HTTP interface yet"),
-        .later(.warning, "websockets_origin", in: .listener, noWebSockets),
-        .never(.warning, "websockets_headers_size", noWebSockets + " and has limits of its own"),
-        .never(.warning, "websockets_log_level", noWebSockets + "; use log_type websockets"),
+        .never(.warning, "websockets_headers_size", "a handshake may have 8192 bytes and 64 header fields"),
+        .never(.warning, "websockets_log_level", "write log_type websockets"),
         .never(.warning, "packet_buffer_size", "buffers grow as they need; write_buffer_bytes bounds them"),
         .never(.warning, "enable_control_api", unless: "false", "there are no $CONTROL topics"),
         .never(.warning, "global_max_clients", "write max_clients"),

@@ -6,7 +6,7 @@ extension DirectiveTable {
         .own("listener", "PORT [ADDRESS]") { $0.openListener($1) },
         .number("port", in: .defaultListener, 0...65_535) { $0.listeners[0].port = UInt16($1) },
         .text("bind_address", in: .defaultListener, "an address") { $0.listeners[0].address = $1.text },
-        .own("protocol", in: .listener, "mqtt or mqttsn") { $0.setProtocol($1) },
+        .own("protocol", in: .listener, "mqtt, mqttsn or websockets") { $0.setProtocol($1) },
         .word("socket_domain", in: .listener, ["ipv4", "ipv6"]) { $0.listener.family = $1 == "ipv6" ? .v6 : .v4 },
         .flag("per_listener_settings") { $0.isPerListener = $1 },
         .flag("allow_anonymous", in: .security) { $0.security.allowsAnonymous = $1 },

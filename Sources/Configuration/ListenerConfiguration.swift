@@ -4,7 +4,7 @@ package import Bytes
 package struct ListenerConfiguration: Equatable, Sendable {
     /// What is spoken on the listener, with the settings that only this protocol has (`protocol`).
     package enum Kind: Equatable, Sendable {
-        /// MQTT 3.1, 3.1.1 and 5.0 over TCP (`protocol mqtt`).
+        /// MQTT 3.1, 3.1.1 and 5.0 over TCP (`protocol mqtt`) or over WebSocket (`protocol websockets`).
         case mqtt(MQTTListenerSettings)
         /// MQTT-SN 1.2 over UDP (`protocol mqttsn`).
         case mqttsn(SNListenerSettings)
@@ -52,6 +52,16 @@ package struct MQTTListenerSettings: Equatable, Sendable {
     package var allowsEmptyClientID = true
     /// What ids of our making begin with (`auto_id_prefix`).
     package var autoIDPrefix: ByteString = "auto-"
+    /// What only `protocol websockets` has; nil for MQTT on TCP itself.
+    package var webSocket: WebSocketSettings?
+
+    package init() {}
+}
+
+/// What a WebSocket listener has beyond what MQTT has.
+package struct WebSocketSettings: Equatable, Sendable {
+    /// The origins whose pages may connect (`websockets_origin`), such as `https://plant.example`; empty for all.
+    package var origins: [ByteString] = []
 
     package init() {}
 }

@@ -4,7 +4,7 @@ internal import Bytes
 /// means.
 struct ListenerDraft {
     enum Transport: String {
-        case mqtt, mqttsn
+        case mqtt, mqttsn, websockets
     }
 
     enum Family {
@@ -33,6 +33,8 @@ struct ListenerDraft {
     /// The directives that only one transport has, with their places.
     var mqttOnly: [Statement] = []
     var devicesOnly: [Statement] = []
+    var webSocket = WebSocketSettings()
+    var webSocketsOnly: [Statement] = []
 
     /// A directive speaks of this listener, so that the default one opens too.
     mutating func noteUse(_ statement: Statement) {

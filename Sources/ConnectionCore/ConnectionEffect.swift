@@ -22,6 +22,8 @@ package enum ConnectionEnd: Equatable, Sendable {
     case disconnected
     /// The socket closed or broke.
     case lost
+    /// The layer between socket and MQTT ended it; this is its word for the log.
+    case carrier(String)
     /// The client broke a rule of the standard.
     case violated(ReasonCode)
     /// CONNECT did not arrive in time.

@@ -38,7 +38,7 @@ extension Connections {
         switch end {
         case .violated: counters.violations += 1
         case .keepAliveTimedOut: counters.keepAliveTimeouts += 1
-        case .disconnected, .lost, .connectTimedOut, .refused, .closed, .readsTooSlowly: break
+        case .disconnected, .lost, .carrier, .connectTimedOut, .refused, .closed, .readsTooSlowly: break
         }
         sayDisconnect(slot, code, text)
         close(slot, end, into: &effects)

@@ -29,7 +29,7 @@ extension Connections {
         }
         counters.unfinishedDropped += 1
         fail(
-            largest, .quotaExceeded, .violated(.quotaExceeded),
+            largest, .quotaExceeded, .closed(.quotaExceeded),
             ReasonText("the server has no room for more packets that come so slowly"), into: &effects)
         connections[largest].partial.deallocate()
         connections[largest].partialIsSpent = false

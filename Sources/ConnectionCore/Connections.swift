@@ -67,14 +67,16 @@ package struct Connections {
         return slot
     }
 
-    /// The socket is gone: the slot is free from here on.
-    package mutating func ended(_ slot: Int, into effects: inout [ConnectionEffect]) {
+    /// The socket is gone, for this reason unless the connection was ended before: the slot is free from here on.
+    package mutating func ended(
+        _ slot: Int, because end: ConnectionEnd = .lost, into effects: inout [ConnectionEffect]
+    ) {
         switch connections[slot].state {
         case .free: return
-        case .opened: effects.append(.log(slot: slot, .ended(nil, .lost)))
+        case .opened: effects.append(.log(slot: slot, .ended(nil, end)))
         case .attaching, .connected:
             effects.append(.request(.connection(slot), .detach(Farewell(publishesWill: true))))
-            effects.append(.log(slot: slot, .ended(connections[slot].clientID, .lost)))
+            effects.append(.log(slot: slot, .ended(connections[slot].clientID, end)))
         case .closing: break
         }
         timers.cancel(slot)

@@ -83,6 +83,7 @@ extension Engine {
 
     private mutating func deliver(_ delivery: Delivery, to link: LinkID, now: Now) {
         guard let message = broker.message(delivery.message, now: now) else { return }
+        statistics.payloadBytesSent += UInt64(message.payload.count)
         if link.isDevice {
             let answer = LinkAnswer.deliver(delivery)
             gateway.handle(.answered(slot: link.slot, answer, message), now: now, into: &gatewayEffects)

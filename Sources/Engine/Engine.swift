@@ -30,6 +30,9 @@ package struct Engine {
     var firstPending = 0
 
     var statistics: Statistics
+    /// The process's memory that is resident, in bytes, as the adapter saw it last: what `$SYS/broker/heap/current`
+    /// says. 0 for unknown: then it says nothing.
+    package var residentBytes = 0
     package internal(set) var datagramCounters = DatagramCounters()
 
     package init(settings: EngineSettings, seed: UInt64, now: Now) {
@@ -58,9 +61,9 @@ package struct Engine {
         settle(now)
     }
 
-    /// The socket is gone; the connection's number is free from here on.
-    package mutating func connectionEnded(_ connection: Int, now: Now) {
-        connections.ended(connection, into: &connectionEffects)
+    /// The socket is gone, for this reason as far as MQTT had none; the connection's number is free from here on.
+    package mutating func connectionEnded(_ connection: Int, because end: ConnectionEnd = .lost, now: Now) {
+        connections.ended(connection, because: end, into: &connectionEffects)
         settle(now)
     }
 
@@ -72,12 +75,6 @@ package struct Engine {
 
     /// What a connection has for its socket; valid until the engine is next spoken to.
     package func output(of connection: Int) -> ByteView {
-        connections.output(of: connection)
-    }
-
-    /// `output(of:)` for an owner that keeps the engine in a class: a call that does not mutate would copy the whole
-    /// engine first, which costs more than all else that a delivery does.
-    package mutating func outputToWrite(of connection: Int) -> ByteView {
         connections.output(of: connection)
     }
 
@@ -104,7 +101,9 @@ package struct Engine {
 
     /// How many deliveries there were since the engine began, those that met a full link or queue included, and one
     /// more for every 512 bytes written: how an adapter knows what a read has cost.
-    package var workDone: UInt64 { broker.counters.deliveriesTried + connections.counters.bytesSent / 512 }
+    package var workDone: UInt64 {
+        broker.counters.deliveriesTried + broker.counters.matchingWork + connections.counters.bytesSent / 512
+    }
 
     // MARK: UDP
 

@@ -155,13 +155,17 @@ extension EventLoop {
     ///
     /// Closing at once would answer unread input with a reset, and a reset may overtake and destroy our last packet,
     /// say a DISCONNECT with its reason. The token is dead at once; its slot is used again only after the close.
-    package func finish(_ connection: Token) {
+    ///
+    /// - Parameter awaitsAnswer: whether the end is sent only when the peer says something more, for protocols in which
+    ///   it has the last word.
+    package func finish(_ connection: Token, awaitsAnswer: Bool = false) {
         guard let index = table.find(connection, .connection) else { return }
-        guard shutdown(table[index].descriptor, Int32(SHUT_WR)) == 0 else {
+        guard awaitsAnswer || shutdown(table[index].descriptor, Int32(SHUT_WR)) == 0 else {
             release(index)
             return
         }
         table[index].kind = .lingering
+        table[index].awaitsAnswer = awaitsAnswer
         table[index].detail = 0
         lingers.append(connection, deadline: now.instant + limits.lingerMax)
         if table[index].isPaused || table[index].isArmed {
@@ -182,6 +186,10 @@ extension EventLoop {
         guard count > 0 else {
             release(index)
             return
+        }
+        if table[index].awaitsAnswer {
+            table[index].awaitsAnswer = false
+            shutdown(table[index].descriptor, Int32(SHUT_WR))
         }
         table[index].detail += UInt32(count)
         if table[index].detail > limits.lingerBytesMax {

@@ -3,6 +3,7 @@ package import Engine
 package import GatewayCore
 package import Messaging
 package import Reactor
+package import WebSocket
 
 /// A listener to open: what is spoken there, and on which addresses.
 package struct ListenerPlan: Sendable {
@@ -10,6 +11,8 @@ package struct ListenerPlan: Sendable {
     package enum Kind: Sendable {
         /// MQTT over TCP.
         case mqtt
+        /// MQTT over WebSocket.
+        case webSocket(WebSocketRules)
         /// MQTT-SN over UDP.
         case mqttsn
     }
@@ -38,6 +41,8 @@ package enum ServerEvent {
     case turnedAway(PeerAddress)
     /// Something about the MQTT connection from this peer.
     case connection(PeerAddress, ConnectionLog)
+    /// A WebSocket handshake was granted; MQTT comes next.
+    case webSocketOpened(PeerAddress, HandshakeRequest)
     /// Something about a device.
     case device(GatewayLog)
     /// A client or device subscribed or unsubscribed.

@@ -4,7 +4,7 @@
 /// reads more while what it sends is cheap, and less when it is dear. What is not read waits in the system and holds
 /// back just this sender (attack case 12).
 struct ReadPace {
-    static let bytesMin = 512
+    static let bytesMin = 64
     /// The size of the read buffer.
     static let bytesMax = 64 << 10
     /// What one read may cost, about, in the unit of `Engine.workDone`: some milliseconds.

@@ -1,8 +1,10 @@
 internal import Bytes
 package import Clockwork
+internal import ConnectionCore
 package import Engine
 package import Messaging
 package import Reactor
+internal import WebSocket
 
 /// The reactor's sockets and the engine, joined: the one place where bytes of the network meet the protocols.
 ///
@@ -10,12 +12,16 @@ package import Reactor
 /// written once and all datagrams leave together (DESIGN §3).
 package final class Server: LoopHandler {
     package let loop: EventLoop
-    package private(set) var engine: Engine
-    private let report: (ServerEvent) -> Void
+    package internal(set) var engine: Engine
+    let report: (ServerEvent) -> Void
 
     /// Connections by the reactor's token slot, and the reverse.
     private var connectionOfToken: [Int32] = []
-    private var sockets: [Socket] = []
+    var sockets: [Socket] = []
+    /// What holds for the WebSockets that a listening token accepts; MQTT's own connections come by the others.
+    private var webSocketRules: [UInt32: WebSocketRules] = [:]
+    /// WebSockets that have something to write of their own in this turn.
+    var stirred: [Int] = []
     /// The listener that a listening token belongs to.
     private var listenerOfToken: [UInt32: UInt16] = [:]
     private var listeners: [Token] = []
@@ -26,13 +32,15 @@ package final class Server: LoopHandler {
     private let inbox = DatagramInbox()
     private var dirty: [Int] = []
     /// When the end no longer waits for peers to close; nil while the server serves.
-    private var stopsAt: Deadline?
+    private(set) var stopsAt: Deadline?
 
     /// The socket of one connection.
-    private struct Socket {
+    struct Socket {
         var token: Token?
         var peer: PeerAddress
         var pace = ReadPace()
+        /// What stands between the socket and MQTT; nil for nothing.
+        var webSocket: WebSocketLayer?
     }
 
     /// One bound UDP socket and what leaves by it.
@@ -48,13 +56,22 @@ package final class Server: LoopHandler {
         settings: EngineSettings, seed: UInt64, report: @escaping (ServerEvent) -> Void
     ) throws(ReactorError) {
         loop = try EventLoop()
-        engine = Engine(settings: settings, seed: seed, now: loop.now)
+        core = .allocate(capacity: 1)
+        core.initialize(to: Engine(settings: settings, seed: seed, now: loop.now))
         self.report = report
     }
 
     deinit {
         engine.tearDown()
+        core.deinitialize(count: 1)
+        core.deallocate()
         readBuffer.deallocate()
+    }
+
+    /// The protocols and all that they know.
+    package private(set) var engine: Engine {
+        @inline(__always) unsafeAddress { UnsafePointer(core) }
+        @inline(__always) unsafeMutableAddress { core }
     }
 
     /// Opens the listeners; their numbers in the engine are their places in the list.
@@ -91,10 +108,11 @@ package final class Server: LoopHandler {
     ) throws(ReactorError) -> PeerAddress {
         let token: Token
         switch kind {
-        case .mqtt:
+        case .mqtt, .webSocket:
             token = try loop.listen(on: address)
             listenerOfToken[token.slot] = listener
             listeners.append(token)
+            if case .webSocket(let rules) = kind { webSocketRules[token.slot] = rules }
         case .mqttsn:
             token = try loop.bindDatagrams(on: address, listener: listener)
             ports.append(
@@ -141,6 +159,7 @@ package final class Server: LoopHandler {
         connectionOfToken[Int(connection.slot)] = Int32(slot)
         while sockets.count <= slot { sockets.append(Socket(token: nil, peer: .unspecified)) }
         sockets[slot] = Socket(token: connection, peer: peer)
+        sockets[slot].webSocket = webSocketRules[listener.slot].map { WebSocketLayer(rules: $0) }
     }
 
     package func acceptPaused(on listener: Token, because error: ReactorError, now: Now) {
@@ -152,9 +171,7 @@ package final class Server: LoopHandler {
         let room = UnsafeMutableRawBufferPointer(rebasing: readBuffer[..<sockets[slot].pace.bytes])
         switch loop.read(connection, into: room) {
         case .bytes(let count):
-            let before = engine.workDone
-            engine.bytesReceived(ByteView(start: room.baseAddress, count: count), on: slot, now: now)
-            let work = Int(engine.workDone - before)
+            let work = received(UnsafeMutableRawBufferPointer(rebasing: room[..<count]), on: slot, now: now)
             sockets[slot].pace.note(bytes: count, work: work)
             // What so many receivers got is written before more is read, or it would pile up; and many writers in one
             // turn must not overrun a reader that reads well.
@@ -176,9 +193,10 @@ package final class Server: LoopHandler {
     }
 
     /// Writes a connection's output, as much as the system takes.
-    private func write(_ slot: Int, now: Now) {
+    func write(_ slot: Int, now: Now) {
         guard let token = sockets[slot].token else { return }
-        let output = engine.outputToWrite(of: slot)
+        if let webSocket = sockets[slot].webSocket { return writeFrames(webSocket, slot, token, now: now) }
+        let output = engine.output(of: slot)
         guard !output.isEmpty else { return }
         switch loop.write(token, output) {
         case .wrote(let count): engine.wrote(count, on: slot, now: now)
@@ -187,7 +205,7 @@ package final class Server: LoopHandler {
     }
 
     /// The socket is of no more use: the engine hears of it and both numbers are free.
-    private func forget(_ slot: Int, now: Now) {
+    func forget(_ slot: Int, now: Now) {
         guard let token = sockets[slot].token else { return }
         reportLogs()
         loop.close(token)
@@ -197,16 +215,18 @@ package final class Server: LoopHandler {
     }
 
     /// The engine is done with the connection: what was written still reaches the peer.
-    private func drop(_ slot: Int, now: Now) {
+    func drop(_ slot: Int, because end: ConnectionEnd = .lost, now: Now) {
+        let awaitsClose = writeClose(slot, now: now)
         guard let token = sockets[slot].token else { return }
-        loop.finish(token)
+        loop.finish(token, awaitsAnswer: awaitsClose)
         release(slot, token)
-        engine.connectionEnded(slot, now: now)
+        engine.connectionEnded(slot, because: end, now: now)
     }
 
     private func release(_ slot: Int, _ token: Token) {
         connectionOfToken[Int(token.slot)] = -1
         sockets[slot].token = nil
+        sockets[slot].webSocket = nil
     }
 
     // MARK: UDP
@@ -253,6 +273,7 @@ package final class Server: LoopHandler {
     }
 
     package func turnEnded(now: Now) -> Deadline? {
+        if engine.statisticsAreDue(now) { engine.residentBytes = residentMemory() }
         if let due = engine.nextDeadline, due <= now.instant { engine.advance(to: now) }
         flush(now)
         if let stopsAt {
@@ -277,6 +298,8 @@ package final class Server: LoopHandler {
     private func writeOutputs(_ now: Now) {
         engine.takeDirty(into: &dirty)
         for slot in dirty { write(slot, now: now) }
+        for slot in stirred { write(slot, now: now) }
+        stirred.removeAll(keepingCapacity: true)
     }
 
     private func reportLogs() {

@@ -8,6 +8,7 @@ import Logging
 import Messaging
 import Reactor
 import Transport
+import WebSocket
 
 /// The gateway's log: what the server reports, in words, by way of swift-log.
 final class Log {
@@ -50,6 +51,8 @@ final class Log {
         case .acceptPaused(let error): say(.warning, "accepting no connections for a moment: \(error)")
         case .turnedAway(let peer): say(.notice, "\(peer) turned away: too many connections")
         case .connection(let peer, let log): report(log, peer)
+        case .webSocketOpened(let peer, let request):
+            say(.websockets, "\(peer) opened a WebSocket (\(request.words))")
         case .device(let log): report(log)
         case .subscription(.subscribe(let clientID, filter: let filter, let qos)):
             say(.subscribe, "\(clientID) subscribes to \(filter) (QoS \(qos.rawValue))")

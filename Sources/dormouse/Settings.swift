@@ -6,6 +6,7 @@ import Engine
 import GatewayCore
 import Messaging
 import Transport
+import WebSocket
 
 // From what the configuration says to what the cores and the transport take.
 
@@ -143,12 +144,19 @@ extension ListenerPlan {
     init(_ listener: ListenerConfiguration) {
         let kind: Kind =
             switch listener.kind {
-            case .mqtt: .mqtt
+            case .mqtt(let settings): settings.webSocket.map { .webSocket(WebSocketRules($0)) } ?? .mqtt
             case .mqttsn: .mqttsn
             }
         self.init(
             kind: kind, addresses: listener.addresses.map { PeerAddress($0, port: listener.port) },
             toleratesMissingFamily: listener.toleratesMissingFamily)
+    }
+}
+
+extension WebSocketRules {
+    init(_ settings: WebSocketSettings) {
+        self.init()
+        origins = settings.origins
     }
 }
 

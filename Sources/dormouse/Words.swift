@@ -4,6 +4,7 @@ import GatewayCore
 import MQTTWire
 import Messaging
 import Transport
+import WebSocket
 
 // How the log says things: one place for all words.
 
@@ -11,6 +12,7 @@ extension ListenerPlan.Kind {
     var title: String {
         switch self {
         case .mqtt: "MQTT over TCP"
+        case .webSocket: "MQTT over WebSocket"
         case .mqttsn: "MQTT-SN over UDP"
         }
     }
@@ -32,12 +34,19 @@ extension ConnectionEnd {
         case .disconnected: "the client disconnected"
         case .lost: "the connection closed without DISCONNECT"
         case .violated(let code): "the client broke the protocol (\(code))"
+        case .carrier(let words): words
         case .connectTimedOut: "CONNECT did not arrive in time"
         case .keepAliveTimedOut: "silent for longer than its keep-alive allows"
         case .refused(let code): "refused (\(code))"
         case .closed(let reason): "closed by the broker (\(reason))"
         case .readsTooSlowly: "the client does not read what it is sent"
         }
+    }
+}
+
+extension HandshakeRequest {
+    var words: String {
+        (subprotocol.map(\.description) ?? "no subprotocol") + (origin.map { ", from a page of \($0)" } ?? "")
     }
 }
 

@@ -92,4 +92,24 @@ import Testing
         #expect(name.withView { ByteHash(seed: 1).hash($0) } == one)
         #expect(name.withView { ByteHash(seed: 2).hash($0) } != one)
     }
+
+    @Test("A table that grows and shrinks finds everything meanwhile")
+    func growth() {
+        var slots = HashSlots()
+        let hashing = ByteHash(seed: 1)
+        func isThere(_ place: UInt32) -> Bool { slots.find(hashing.hash(place, 0)) { $0 == place } == place }
+        for place: UInt32 in 0..<30_000 {
+            slots.insert(hashing.hash(place, 0), place)
+            if !isThere(place / 2) || !isThere(place) || isThere(place + 1) { Issue.record("\(place)") }
+        }
+        #expect((0..<30_000).allSatisfy { isThere($0) })
+        // Every other one first, so that the table shrinks around those that stay.
+        for place: UInt32 in stride(from: 0, to: 30_000, by: 2) {
+            slots.remove(hashing.hash(place, 0), place)
+            if isThere(place) || !isThere(place + 1) { Issue.record("\(place)") }
+        }
+        for place: UInt32 in stride(from: 1, to: 30_000, by: 2) { slots.remove(hashing.hash(place, 0), place) }
+        #expect(slots.count == 0)
+        #expect(slots.bytes < 1_000)
+    }
 }

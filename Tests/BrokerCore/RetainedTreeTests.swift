@@ -134,4 +134,78 @@ import Testing
         #expect(bytes(deep) { tree.remove(name: $0) }?.index == 1)
         #expect(tree.nodeCount == 0)
     }
+
+    @Test("A search by steps finds what a whole one finds, in the same order", arguments: 1...10)
+    func steps(seed: UInt64) {
+        var generator = TopicGenerator(seed: seed)
+        var tree = RetainedTree(seed: seed)
+        for step in 0..<300 {
+            bytes(generator.name()) { tree.insert(name: $0, topic: TopicID(index: UInt32(step))) }
+        }
+        for _ in 0..<40 {
+            let filter = generator.filter(levelsMax: 6)
+            let nodesMax = Int(generator.random.below(20))
+            let topicsMax = Int(generator.random.below(5))
+            let share = RetainedTree.Share(nodesMax: nodesMax, topicsMax: topicsMax)
+            var found: [TopicID] = []
+            var cursor: RetainedTree.Cursor?
+            repeat {
+                let before = found.count
+                let visited = bytes(filter) { tree.search(filter: $0, share, from: &cursor, into: &found) }
+                #expect(visited <= max(share.nodesMax, 64))
+                #expect(found.count - before <= share.topicsMax)
+            } while cursor != nil
+            #expect(found.map(\.index) == Self.find(tree, filter), "filter \(filter)")
+        }
+    }
+
+    @Test("A search goes on while topics come and go: what stays is found once, and nothing else is left behind")
+    func changesBetweenSteps() {
+        for seed: UInt64 in 1...20 {
+            var generator = TopicGenerator(seed: seed)
+            var tree = RetainedTree(seed: seed)
+            for number in 0..<200 {
+                bytes("stays/\(number % 20)/\(number)") { tree.insert(name: $0, topic: TopicID(index: UInt32(number))) }
+            }
+            var others: Set<String> = []
+            var found: [TopicID] = []
+            var cursor: RetainedTree.Cursor?
+            repeat {
+                let share = RetainedTree.Share(nodesMax: 3, topicsMax: 2)
+                _ = bytes("#") { tree.search(filter: $0, share, from: &cursor, into: &found) }
+                for _ in 0..<3 {
+                    let name = "stays/\(generator.random.below(25))/x\(generator.random.below(9))/\(generator.name())"
+                    if others.remove(name) != nil || generator.random.below(2) == 0 {
+                        bytes(name) { _ = tree.remove(name: $0) }
+                    } else {
+                        others.insert(name)
+                        bytes(name) { tree.insert(name: $0, topic: TopicID(index: 1_000)) }
+                    }
+                    if generator.random.below(3) == 0, let gone = others.popFirst() {
+                        bytes(gone) { _ = tree.remove(name: $0) }
+                    }
+                }
+            } while cursor != nil
+            #expect(found.map(\.index).filter { $0 < 1_000 }.sorted() == Array(0..<200))
+            for name in others { bytes(name) { _ = tree.remove(name: $0) } }
+            for number in 0..<200 { bytes("stays/\(number % 20)/\(number)") { _ = tree.remove(name: $0) } }
+            #expect(tree.nodeCount == 0)
+        }
+    }
+
+    @Test("A search that is given up holds nothing, and one that waits holds one way through the tree")
+    func abandoned() {
+        var tree = RetainedTree(seed: 1)
+        for name in ["a/b/c", "a/b/d", "e"] { bytes(name) { tree.insert(name: $0, topic: TopicID(index: 1)) } }
+        var cursors: [RetainedTree.Cursor?] = [nil, nil]
+        var found: [TopicID] = []
+        for index in 0..<2 {
+            let share = RetainedTree.Share(nodesMax: 3)
+            _ = bytes("#") { tree.search(filter: $0, share, from: &cursors[index], into: &found) }
+        }
+        for name in ["a/b/c", "a/b/d", "e"] { bytes(name) { _ = tree.remove(name: $0) } }
+        #expect(tree.count == 0 && tree.nodeCount == 3)
+        for cursor in cursors { cursor.map { tree.abandon($0) } }
+        #expect(tree.nodeCount == 0)
+    }
 }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct SubscriptionTreeTests {
     private static func sessions(_ tree: SubscriptionTree, _ topic: String) -> [UInt32] {
         var matches: [Match] = []
-        bytes(topic) { tree.match($0, into: &matches) }
+        _ = bytes(topic) { tree.match($0, into: &matches) }
         return matches.map(\.session)
     }
 
@@ -87,7 +87,7 @@ import Testing
             guard step % 15 == 0 else { continue }
             let topic = generator.name(levelsMax: 6)
             var matches: [Match] = []
-            bytes(topic) { tree.match($0, into: &matches) }
+            _ = bytes(topic) { tree.match($0, into: &matches) }
             let expected = model.filter { naiveMatches(filter: $0.key.filter, topic: topic) }
             let found = matches.map { [$0.session, $0.options.identifier] }.sorted { $0.lexicographicallyPrecedes($1) }
             let wanted = expected.map { [$0.key.session, $0.value.identifier] }

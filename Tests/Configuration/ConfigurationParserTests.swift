@@ -30,10 +30,11 @@ import Testing
         #expect(configuration.listeners == [ListenerConfiguration(kind: .mqtt(MQTTListenerSettings()))])
     }
 
-    @Test("Kinds of log line that there are none of yet are said to be none", arguments: ["debug", "websockets"])
-    func emptyLogTypes(_ name: String) {
-        let outcome = MemorySource("listener 1883 127.0.0.1\nlog_type \(name)\n").outcome
+    @Test("A kind of log line that there are none of yet is said to be none")
+    func emptyLogTypes() {
+        let outcome = MemorySource("listener 1883 127.0.0.1\nlog_type debug\n").outcome
         #expect(outcome.count(of: .warning) == 1 && outcome.count(of: .error) == 0)
+        #expect(MemorySource("listener 1883 127.0.0.1\nlog_type websockets\n").outcome.count(of: .warning) == 0)
         #expect(MemorySource("listener 1883 127.0.0.1\nlog_type all\n").outcome.count(of: .warning) == 0)
     }
 

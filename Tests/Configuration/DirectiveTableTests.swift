@@ -49,6 +49,7 @@ import Testing
     private func section(for row: Directive) -> String {
         let listener = "listener 1885 127.0.0.1\n"
         if case .deviceListener = row.scope { return listener + "protocol mqttsn\n" }
+        if case .webSocketListener = row.scope { return listener + "protocol websockets\n" }
         return listener
     }
 

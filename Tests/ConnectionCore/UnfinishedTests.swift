@@ -24,7 +24,7 @@ import Testing
         #expect(slots.map { world.isClosing($0) } == [false, true, false])
         #expect(world.heard(slots[1]) == ["DISCONNECT quotaExceeded"])
         #expect(world.asked(slots[1]) == ["detach will"])
-        #expect(world.logged() == [.ended("b", .violated(.quotaExceeded))])
+        #expect(world.logged() == [.ended("b", .closed(.quotaExceeded))])
         #expect(world.connections.counters.unfinishedDropped == 1)
         #expect(world.connections.unfinishedBytes == 601)
         #expect(world.connections.connections[slots[1]].partial.isEmpty)

@@ -28,7 +28,7 @@ sys_interval 1
 log_type all
 """
 
-LISTENING = re.compile(r"listening on (\S+):(\d+) \((MQTT over TCP|MQTT-SN over UDP)\)")
+LISTENING = re.compile(r"listening on (\S+):(\d+) \((MQTT over TCP|MQTT over WebSocket|MQTT-SN over UDP)\)")
 READY = re.compile(r"notice: durability ")
 CRASH = re.compile(r"Fatal error|Crash|Backtrace|Sanitizer|overflow in")
 
@@ -81,6 +81,11 @@ class Gateway:
     def tcp(self):
         """The port of the first MQTT listener."""
         return self.addresses("MQTT over TCP")[0][1]
+
+    @property
+    def websocket(self):
+        """The port of the first WebSocket listener."""
+        return self.addresses("MQTT over WebSocket")[0][1]
 
     @property
     def udp(self):

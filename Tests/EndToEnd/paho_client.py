@@ -11,10 +11,12 @@ from gateway import PATIENCE
 class PahoClient:
     """One client. `connack` is (flags, reason code, properties), `disconnected` holds the reason once it is."""
 
-    def __init__(self, client_id="", *, version=mqtt.MQTTv5, clean=True, properties=None, will=None, keepalive=60):
+    def __init__(self, client_id="", *, version=mqtt.MQTTv5, clean=True, properties=None, will=None, keepalive=60,
+                 transport="tcp"):
         options = {} if version == mqtt.MQTTv5 else {"clean_session": clean}
         self.client = mqtt.Client(
-            mqtt.CallbackAPIVersion.VERSION2, client_id, protocol=version, reconnect_on_failure=False, **options)
+            mqtt.CallbackAPIVersion.VERSION2, client_id, protocol=version, transport=transport, reconnect_on_failure=False,
+            **options)
         self.version = version
         self.clean = clean
         self.keepalive = keepalive

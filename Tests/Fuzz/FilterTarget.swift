@@ -37,7 +37,7 @@ private func check(_ tree: SubscriptionTree, _ subscribed: [(filter: [UInt8], se
     guard tree.count == subscribed.count else { fail("\(tree.count) subscriptions and not \(subscribed.count)") }
     for name in names {
         var matches: [Match] = []
-        view(name) { tree.match($0, into: &matches) }
+        _ = view(name) { tree.match($0, into: &matches) }
         let expected = subscribed.filter { matchesPlainly($0.filter, name) }.map(\.session).sorted()
         guard matches.map(\.session).sorted() == expected else { fail("\(name) reached \(matches)") }
     }

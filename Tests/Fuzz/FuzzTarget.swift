@@ -11,12 +11,15 @@ enum FuzzTarget: String, CaseIterable {
     case connection
     /// Topic filters and names against matching written plainly.
     case filters
+    /// The bytes of a WebSocket, with or without its handshake before them.
+    case websocket
 
     func run(_ input: UnsafeRawBufferPointer) {
         switch self {
         case .decoder: fuzzDecoder(ByteView(input))
         case .connection: fuzzConnection(ByteView(input))
         case .filters: fuzzFilters(ByteView(input))
+        case .websocket: fuzzWebSocket(ByteView(input))
         }
     }
 
@@ -35,6 +38,13 @@ enum FuzzTarget: String, CaseIterable {
                 "$SYS/a\n$SYS/+\n+/a\n#\n$a\n",
             ]
             return texts.map { Array($0.utf8) }
+        case .websocket:
+            let frames: [[UInt8]] = [
+                [0x82, 0x82, 0, 0, 0, 0, 0xC0, 0], [0x02, 0x81, 1, 2, 3, 4, 5, 0x80, 0x80, 0, 0, 0, 0],
+                [0x89, 0x81, 0, 0, 0, 0, 7, 0x8A, 0x80, 0, 0, 0, 0], [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8],
+                [0x82, 0xFE, 0, 126, 0, 0, 0, 0], [0x82, 0xFF, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0],
+            ]
+            return frames.map { [0x83] + $0 } + [[0x05] + Array(webSocketRequest.utf8)]
         }
     }
 

@@ -34,6 +34,21 @@ import Testing
         #expect(world.loop.counters.lingersCut == 0)
     }
 
+    @Test("A peer that has the last word gets the end when it has said it")
+    func lastWord() throws {
+        let world = try Recorder()
+        let (connection, client) = try world.connectedPair()
+        _ = world.loop.write(connection, Array("bye".utf8))
+        world.loop.finish(connection, awaitsAnswer: true)
+        world.loop.turn(world, timeout: .zero)
+        #expect(client.receive(exactly: 3) == Array("bye".utf8))
+        #expect(world.loop.lingering == 1)
+        client.send([1])
+        world.loop.turn(world, timeout: .seconds(1))
+        #expect(client.receive() == [])
+        #expect(world.loop.counters.lingersCut == 0)
+    }
+
     @Test("The token is dead at once, the slot is used again only after the close")
     func slotStays() throws {
         let (world, connection, client) = try unreadInput()

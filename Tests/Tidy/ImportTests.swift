@@ -22,11 +22,12 @@ import Testing
             "Engine": bottom.union(wires).union(cores),
 
             "Reactor": bottom.union(["CLinux", "Glibc", "Musl", "Synchronization"]),
+            "WebSocket": ["Bytes", "COpenSSL"],
             "Configuration": ["Bytes", "Glibc", "Musl"],
-            "Transport": bottom.union(["ConnectionCore", "GatewayCore", "Engine", "Reactor"]),
+            "Transport": bottom.union(["ConnectionCore", "GatewayCore", "Engine", "Reactor", "WebSocket"]),
             "dormouse": bottom.union(wires).union(cores).union([
                 "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "Glibc", "Musl", "ArgumentParser",
-                "Logging",
+                "Logging", "WebSocket",
             ]),
         ]
     }()

@@ -5,6 +5,7 @@ import Reactor
 import Support
 import Testing
 import Transport
+import WebSocket
 
 /// A server on free loopback ports that turns only when a test says so.
 final class ServerWorld {
@@ -12,6 +13,7 @@ final class ServerWorld {
     private let events = Events()
     private var mqtt = PeerAddress.unspecified
     private var devices = PeerAddress.unspecified
+    private var webSockets = PeerAddress.unspecified
 
     private final class Events {
         var list: [ServerEvent] = []
@@ -26,9 +28,11 @@ final class ServerWorld {
         let free = PeerAddress(ipv4: 0x7F00_0001, port: 0)
         let opened = try server.open([
             ListenerPlan(kind: .mqtt, addresses: [free]), ListenerPlan(kind: .mqttsn, addresses: [free]),
+            ListenerPlan(kind: .webSocket(WebSocketRules()), addresses: [free]),
         ])
         mqtt = try #require(opened[0].first)
         devices = try #require(opened[1].first)
+        webSockets = try #require(opened[2].first)
         _ = takeEvents()
     }
 
@@ -44,8 +48,17 @@ final class ServerWorld {
 
     /// A peer whose connection the server has taken.
     func peer(receiveBuffer: Int32? = nil) throws -> Peer {
+        try peer(at: mqtt, receiveBuffer: receiveBuffer)
+    }
+
+    /// A peer at the listener for WebSockets.
+    func webSocketPeer(receiveBuffer: Int32? = nil) throws -> Peer {
+        try peer(at: webSockets, receiveBuffer: receiveBuffer)
+    }
+
+    private func peer(at address: PeerAddress, receiveBuffer: Int32?) throws -> Peer {
         let before = server.loop.counters.accepted
-        let peer = try Peer(.stream, at: mqtt, receiveBuffer: receiveBuffer)
+        let peer = try Peer(.stream, at: address, receiveBuffer: receiveBuffer)
         let isAccepted = turns { server.loop.counters.accepted > before }
         try #require(isAccepted)
         return peer
