@@ -12,7 +12,9 @@ internal import WebSocket
 /// written once and all datagrams leave together (DESIGN §3).
 package final class Server: LoopHandler {
     package let loop: EventLoop
-    package internal(set) var engine: Engine
+    /// The engine, in memory of its own: as a property of a class it would be copied whole, reference by reference,
+    /// by each call that only looks at it.
+    private let core: UnsafeMutablePointer<Engine>
     let report: (ServerEvent) -> Void
 
     /// Connections by the reactor's token slot, and the reverse.
@@ -69,7 +71,7 @@ package final class Server: LoopHandler {
     }
 
     /// The protocols and all that they know.
-    package private(set) var engine: Engine {
+    package internal(set) var engine: Engine {
         @inline(__always) unsafeAddress { UnsafePointer(core) }
         @inline(__always) unsafeMutableAddress { core }
     }
