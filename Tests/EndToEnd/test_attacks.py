@@ -23,13 +23,14 @@ ROUNDS = 20
 
 
 def seconds_of_service(witness):
-    """How long the witness waits for its own message, the median of some."""
+    """How long the witness waits for its own message, the lower quartile of some: others may have the processor now
+    and then, but whoever is starved is so each time."""
     taken = []
     for _ in range(ROUNDS):
         begin = time.monotonic()
         assert witness.is_served()
         taken.append(time.monotonic() - begin)
-    return sorted(taken)[ROUNDS // 2]
+    return sorted(taken)[ROUNDS // 4]
 
 
 def eventually(condition):
