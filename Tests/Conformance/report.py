@@ -76,7 +76,9 @@ class Statement:
             chosen = sorted(first_of_file.values(), key=rank)
             chosen += [test for test in ordered if test not in chosen]
             lines = [f"{file}: {name}" if name else file for file, name in chosen[:SHOWN_AT_MOST]]
-            return lines + ["and more"] * (len(chosen) > SHOWN_AT_MOST)
+            lines += ["and more"] * (len(chosen) > SHOWN_AT_MOST)
+            # A statement is shown or not; of an attack case a part may be.
+            return lines + [f"in part: {self.reason}"] * (self.standard == ATTACK and bool(self.reason))
         if self.reason:
             return [f"not tested: {self.reason}"]
         return ["MISSING"] if self.binds_server else [f"binds {self.binds_whom}"]
@@ -313,9 +315,10 @@ def counts(statements):
 
 
 def counts_of_cases(cases):
-    shown = sum(bool(each.tests) for each in cases)
+    waiting = sum(bool(each.reason) for each in cases)
     missing = sum(each.is_missing for each in cases)
-    line = f"{len(cases)} cases. {shown} are shown by tests, {len(cases) - shown - missing} wait for the reason given"
+    shown = len(cases) - waiting - missing
+    line = f"{len(cases)} cases. {shown} are shown by tests, {waiting} wait, wholly or in part, for the reason given"
     return line + (f", {missing} are MISSING." if missing else ". None is missing.")
 
 
