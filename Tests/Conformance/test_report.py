@@ -162,27 +162,30 @@ ATTACKS = """number\tgroup\tname\treason
 1\tA\tA length that lies
 2\tA\tA stall
 3\tI\tA storm\tComes later.
+4\tA\tA flood\tin part: Nothing is known of its colour.
 """
 
 
 def test_an_attack_case_needs_a_test_or_a_reason(tree):
     catalogue = {ATTACK_CASES: ATTACKS}
     found = tree(catalogue)
-    assert missing(found)[-2:] == ["[attack 1]", "[attack 2]"]
-    assert "3 cases. 0 are shown by tests, 1 wait, wholly or in part, for the reason given, 2 are MISSING." in report.in_markdown(found)
+    assert missing(found)[-3:] == ["[attack 1]", "[attack 2]", "[attack 4]"]
+    counts = "4 cases. 0 are shown by tests, 1 wait, wholly or in part, for the reason given, 3 are MISSING."
+    assert counts in report.in_markdown(found)
     assert "| 3 | A storm | not tested: Comes later. |" in report.in_markdown(found)
     found = tree(catalogue | {
         "Tests/SomeTests.swift": '    @Test("It lies [attack 1, 2]") func lies() {}\n',
-        "Tests/StormTests.swift": '    @Test("It storms [attack 3]") func storms() {}\n',
+        "Tests/StormTests.swift": '    @Test("It storms [attack 3] [attack 4]") func storms() {}\n',
         "Sources/Some.swift": "stall()  // [attack 2]\n",
         "Tests/test_some.py": 'ROWS = {\n    "[attack 2] stalls": 1,\n}\n\n\ndef test_rows():\n    assert ROWS\n'})
     assert found.faults == [] and not [tag for tag in missing(found) if "attack" in tag]
     assert shown(found, "attack", "2") == [("Tests/SomeTests.swift", "It lies"), ("Tests/test_some.py", "test_rows")]
     assert "| 1 | A length that lies | Tests/SomeTests.swift: It lies |" in report.in_markdown(found)
     assert "| 3 | A storm | Tests/StormTests.swift: It storms<br>in part: Comes later. |" in report.in_markdown(found)
+    assert "It storms<br>in part: Nothing is known of its colour. |" in report.in_markdown(found)
 
 
-@pytest.mark.parametrize("cited", ["[attack 4]", "[attacks 1, 2]", "(attack case 1)", "[attack 1,2]"])
+@pytest.mark.parametrize("cited", ["[attack 5]", "[attacks 1, 2]", "(attack case 1)", "[attack 1,2]"])
 def test_a_wrong_citation_of_an_attack_case_is_a_fault(tree, cited):
     found = tree({ATTACK_CASES: ATTACKS,
                   "Tests/SomeTests.swift": f'    @Test("It lies {cited}") func lies() {{}}\n'})
