@@ -1,5 +1,6 @@
 internal import Bytes
 internal import MQTTWire
+internal import Messaging
 
 /// What unfinished packets keep, of all connections together: each is bounded by itself, and ten thousand that come at
 /// a crawl would still fill the memory of a small machine.

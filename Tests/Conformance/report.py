@@ -80,7 +80,8 @@ class Statement:
             lines = [f"{file}: {name}" if name else file for file, name in chosen[:SHOWN_AT_MOST]]
             lines += ["and more"] * (len(chosen) > SHOWN_AT_MOST)
             # A statement is shown or not; of an attack case a part may be.
-            return lines + [IN_PART + self.reason.removeprefix(IN_PART)] * (self.standard == ATTACK and bool(self.reason))
+            rest = IN_PART + self.reason.removeprefix(IN_PART)
+            return lines + [rest] * (self.standard == ATTACK and bool(self.reason))
         if self.reason and not self.is_missing:
             return [f"not tested: {self.reason}"]
         return ["MISSING"] if self.binds_server else [f"binds {self.binds_whom}"]
