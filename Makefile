@@ -45,8 +45,9 @@ bench: test-packages build ## the gateway against mosquitto in the same run
 bench-topics: build-packages ## what a million subscriptions and 100,000 retained topics cost
 	@$(SWIFT) run -c release $(STRICT) bench-topics $(if $(QUICK),--quick)
 
-sim: ## simulate from a seed: make sim SEED=1, or for a time: make sim MINUTES=5
-	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+sim: ## simulate a seed, SEED=1, or a swarm of clients, SWARM=1, or both kinds for a time, MINUTES=5
+	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) \
+		$(if $(SWARM),--swarm --seed $(SWARM)) $(if $(MINUTES),--minutes $(MINUTES))
 
 fuzz: build-packages ## fuzz what takes bytes from strangers: make fuzz TARGET=decoder|connection|filters|websocket MINUTES=20
 	@Tests/Fuzz/run $(TARGET) $(or $(MINUTES),20)

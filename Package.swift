@@ -51,9 +51,13 @@ let package = Package(
         module("MQTTWire", ["Bytes", "Messaging"]),
         module("MQTTSNWire", ["Bytes", "Messaging"]),
 
+        // OpenSSL's libcrypto, and how clients show who they are.
+        .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("crypto")]),
+        module("Authentication", ["Bytes", "COpenSSL"]),
+
         // The cores: siblings that never import each other, and the engine that joins them.
         module("BrokerCore", ["Bytes", "Clockwork", "Messaging", deque, ordered]),
-        module("ConnectionCore", ["Bytes", "Clockwork", "Messaging", "MQTTWire"]),
+        module("ConnectionCore", ["Authentication", "Bytes", "Clockwork", "Messaging", "MQTTWire"]),
         module("GatewayCore", ["Bytes", "Clockwork", "Messaging", "MQTTSNWire", deque]),
         module(
             "Engine",
@@ -67,7 +71,6 @@ let package = Package(
 
         // The adapters: all I/O and all clocks.
         .target(name: "CLinux"),
-        .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("crypto")]),
         module("WebSocket", ["Bytes", "COpenSSL"]),
         module("Reactor", ["Bytes", "Clockwork", "Messaging", "CLinux"]),
         // Transport imports no BrokerCore, but the engine that it holds has a broker inside: when the broker's layout
@@ -78,13 +81,14 @@ let package = Package(
                 "Bytes", "Clockwork", "Messaging", "BrokerCore", "ConnectionCore", "GatewayCore", "Reactor", "Engine",
                 "WebSocket",
             ]),
-        module("Configuration", ["Bytes"]),
+        module("Configuration", ["Authentication", "Bytes"]),
         .executableTarget(
             name: "dormouse",
             dependencies: [
                 "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "BrokerCore", "ConnectionCore",
-                "GatewayCore", "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "WebSocket", arguments,
-                logging,
+                "GatewayCore", "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "WebSocket",
+                "Authentication",
+                arguments, logging,
             ],
             swiftSettings: house),
 
@@ -103,11 +107,21 @@ let package = Package(
         tests("Messaging", ["Messaging", "Bytes"]),
         tests("MQTTWire", ["MQTTWire", "Bytes", "Clockwork", "Messaging"]),
         tests("MQTTSNWire", ["MQTTSNWire", "Bytes", "Clockwork", "Messaging"]),
+        .target(
+            name: "ScramClient", dependencies: ["Authentication", "Bytes"], path: "Tests/Authentication/Client",
+            swiftSettings: house),
+        .testTarget(
+            name: "AuthenticationTests", dependencies: ["Authentication", "ScramClient", "Bytes", "Clockwork"],
+            path: "Tests/Authentication", exclude: ["Client"], swiftSettings: house),
         tests("BrokerCore", ["BrokerCore", "Bytes", "Clockwork", "Messaging"]),
-        tests("ConnectionCore", ["ConnectionCore", "Bytes", "Clockwork", "Messaging", "MQTTWire"]),
+        tests(
+            "ConnectionCore",
+            [
+                "ConnectionCore", "Authentication", "ScramClient", "Bytes", "Clockwork", "Messaging", "MQTTWire",
+            ]),
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("DeviceCore", ["DeviceCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
-        tests("Configuration", ["Configuration", "Bytes"]),
+        tests("Configuration", ["Configuration", "Authentication", "Bytes"]),
         tests(
             "Transport",
             [
@@ -131,11 +145,17 @@ let package = Package(
         .target(
             name: "SimulationKit", dependencies: world + ["DeviceCore", heap], path: "Tests/Simulation/Kit",
             swiftSettings: house),
+        // MQTT clients of all versions and a naive model of a broker.
+        .target(
+            name: "SwarmKit",
+            dependencies: ["Bytes", "Clockwork", "Messaging", "BrokerCore", "ConnectionCore", "Engine"],
+            path: "Tests/Simulation/Swarm", swiftSettings: house),
         .executableTarget(
-            name: "simulate", dependencies: ["SimulationKit"], path: "Tests/Simulation/Simulate", swiftSettings: house),
+            name: "simulate", dependencies: ["SimulationKit", "SwarmKit"], path: "Tests/Simulation/Simulate",
+            swiftSettings: house),
         .testTarget(
-            name: "SimulationTests", dependencies: ["SimulationKit", "simulate"], path: "Tests/Simulation",
-            exclude: ["Kit", "Simulate", "seeds.txt"], swiftSettings: house),
+            name: "SimulationTests", dependencies: ["SimulationKit", "SwarmKit", "simulate"], path: "Tests/Simulation",
+            exclude: ["Kit", "Swarm", "Simulate", "seeds.txt", "swarm-seeds.txt"], swiftSettings: house),
         .testTarget(
             name: "EngineTests", dependencies: world + ["SimulationKit", "DeviceCore"], path: "Tests/Engine",
             swiftSettings: house),

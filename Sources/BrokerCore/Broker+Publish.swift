@@ -171,6 +171,8 @@ extension Broker {
             }
         }
         let route = route(of: message.topic)
+        // At QoS 2 a message may have expired between PUBLISH and PUBREL: then nobody gets it [MQTT-3.3.2-5].
+        let isExpired = stored != nil && qos == .exactlyOnce && message.expiresAt <= now.unixSeconds
         var matched = 0
         var overlaps = Overlaps()
         for entry in route {
@@ -179,10 +181,18 @@ extension Broker {
             let session = Int(entry.session)
             if entry.noLocal, session == publisher { continue }
             matched += 1
+            if isExpired {
+                counters.deliveriesOwed += 1
+                counters.expired += 1
+                continue
+            }
+            let (own, identifiers) =
+                entry.mixesNoLocal && session == publisher
+                ? ownDelivery(entry, topic: message.topic)
+                : (entry, identifiers(for: entry, topic: message.topic, &overlaps))
             let wanted = WantedDelivery(
-                qos: min(qos, entry.maximumQoS), retain: retain && entry.retainAsPublished,
-                identifiers: identifiers(for: entry, topic: message.topic, &overlaps), group: group,
-                isPromised: isPromised)
+                qos: min(qos, own.maximumQoS), retain: retain && own.retainAsPublished, identifiers: identifiers,
+                group: group, isPromised: isPromised)
             deliver(message, copy: &copy, wanted, to: session, now: now, into: &effects)
         }
         // What was copied here was held here once.

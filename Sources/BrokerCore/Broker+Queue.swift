@@ -167,6 +167,11 @@ extension Broker {
             }
             let slot = Int(entry.session)
             if entry.noLocal, slot == publisher { continue }
+            if entry.mixesNoLocal, slot == publisher,
+                ownMaximumQoS(entry, topic: message.topic) == .atMostOnce
+            {
+                continue
+            }
             holders += 1
             if let attachment = sessions[slot].attachment, canStartAtOnce(slot, attachment) { continue }
             places += 1

@@ -10,6 +10,8 @@ struct RouteEntry {
     var maximumQoS: QoS
     /// Whether every matching subscription excludes the client's own messages [MQTT-3.8.3-3].
     var noLocal: Bool
+    /// Whether some do so and others do not.
+    var mixesNoLocal = false
     var retainAsPublished: Bool
     var identifiers: Identifiers
 
@@ -73,12 +75,37 @@ extension Broker {
                 continue
             }
             route[last].maximumQoS = max(route[last].maximumQoS, options.maximumQoS)
+            if route[last].noLocal != options.noLocal { route[last].mixesNoLocal = true }
             route[last].noLocal = route[last].noLocal && options.noLocal
             route[last].retainAsPublished = route[last].retainAsPublished || options.retainAsPublished
             guard options.identifier != 0 else { continue }
             route[last].identifiers = route[last].identifiers == .none ? .one(options.identifier) : .several
         }
         return route
+    }
+
+    /// What a client gets of its own message where some of its subscriptions exclude those and others do not: the
+    /// others alone count [MQTT-3.8.3-3]. A list of identifiers is the caller's to release.
+    mutating func ownDelivery(
+        _ entry: RouteEntry, topic: TopicID
+    ) -> (entry: RouteEntry, identifiers: SubscriptionIdentifiers) {
+        let matches = ownMatches(entry, topic: topic)
+        let identifiers = matches.map(\.options.identifier).filter { $0 != 0 }
+        let own = Self.merged(matches).first ?? entry
+        switch identifiers.count {
+        case 0: return (own, .none)
+        case 1: return (own, .one(identifiers[0]))
+        default: return (own, identifierLists.insert(identifiers))
+        }
+    }
+
+    /// The highest QoS at which a client gets its own message.
+    mutating func ownMaximumQoS(_ entry: RouteEntry, topic: TopicID) -> QoS {
+        ownMatches(entry, topic: topic).map(\.options.maximumQoS).max() ?? .atMostOnce
+    }
+
+    private mutating func ownMatches(_ entry: RouteEntry, topic: TopicID) -> [Match] {
+        matches(topic).filter { $0.session == entry.session && !$0.options.noLocal }
     }
 
     /// The identifiers for one delivery; a list among them is the caller's to release. The entries of a route are

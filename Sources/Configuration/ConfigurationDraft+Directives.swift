@@ -1,3 +1,4 @@
+internal import Authentication
 internal import Bytes
 
 /// The directives with a form or a meaning of their own.
@@ -88,6 +89,30 @@ extension ConfigurationDraft {
             return
         }
         configuration.broker.sessionExpiryMax = .seconds(count * unit * 3600)
+    }
+
+    /// `scram_file FILE`: to be read before the next statement.
+    mutating func nameScramFile(_ statement: Statement) {
+        security.namesScramFile = true
+        pendingScramFile = statement
+    }
+
+    /// What stands in a `scram_file`; its faults are told with its own lines.
+    mutating func setScramUsers(_ file: SourceFile, _ statement: Statement) {
+        let content = ScramFile(file.bytes)
+        for (line, fault) in content.faults {
+            report(.error, at: FileLocation(file: statement.text, line: line), fault.reason)
+        }
+        if content.faults.isEmpty, content.verifiers.isEmpty {
+            report(
+                .warning, at: statement.location,
+                "\(statement.text.quoted) names nobody: `dormouse passwd --scram FILE USER` adds a user")
+        }
+        do throws(AuthenticationFailure) {
+            security.scramUsers = try ScramUsers(content.verifiers)
+        } catch {
+            report(.error, at: statement.location, "SHA-256 is not to be had from this machine's OpenSSL")
+        }
     }
 
     /// `log_dest`: what this version does not have is named, and stderr stands in for it.

@@ -22,8 +22,9 @@ extension ConfigurationDraft {
         var settings = MQTTListenerSettings()
         settings.allowsEmptyClientID = security.allowsEmptyClientID ?? settings.allowsEmptyClientID
         settings.autoIDPrefix = security.autoIDPrefix ?? settings.autoIDPrefix
-        let allowsAnonymous = security.allowsAnonymous ?? true
-        if !allowsAnonymous { warnNobody(at: FileLocation(file: mainFile, line: 0)) }
+        settings.scramUsers = security.scramUsers
+        let allowsAnonymous = security.allowsAnonymous ?? !security.namesScramFile
+        if !allowsAnonymous, !security.namesScramFile { warnNobody(at: FileLocation(file: mainFile, line: 0)) }
         return ListenerConfiguration(allowsAnonymous: allowsAnonymous, kind: .mqtt(settings))
     }
 
@@ -33,10 +34,11 @@ extension ConfigurationDraft {
             "no listener for devices: add `listener 1883 127.0.0.1` and below it `protocol mqttsn`")
     }
 
-    private mutating func warnNobody(at location: FileLocation) {
+    private mutating func warnNobody(at location: FileLocation, areDevices: Bool = false) {
+        let who = areDevices ? "devices cannot show who they are yet" : "there are no users; scram_file names some"
         report(
             .warning, at: location,
-            "every client is refused: allow_anonymous is false, and this version has no users yet")
+            "every client is refused: allow_anonymous is false, and \(who)")
     }
 
     private mutating func finish(_ draft: ListenerDraft) -> ListenerConfiguration? {
@@ -46,17 +48,19 @@ extension ConfigurationDraft {
         reportForeignDirectives(draft)
         guard let addresses = addresses(of: draft, asked: asked, at: location) else { return nil }
         let isLocal = addresses.allSatisfy { $0.isLoopback }
-        if !isLocal, asked != true, !security.namesAuthentication {
+        // Devices cannot show who they are yet.
+        let hasUsers = draft.transport != .mqttsn && security.namesScramFile
+        if !isLocal, asked != true, !security.namesAuthentication, !hasUsers {
             report(
                 .error, at: location,
                 "listener \(draft.port) can be reached from other machines, and nothing says who may come: write "
-                    + "`allow_anonymous true` to let everybody in, or listen on 127.0.0.1 (users come with a later "
-                    + "version)")
+                    + "`allow_anonymous true` to let everybody in, "
+                    + (draft.transport == .mqttsn ? "" : "name users with `scram_file`, ") + "or listen on 127.0.0.1")
         }
-        if isLocal, asked == false { warnNobody(at: location) }
+        if isLocal, asked == false, !hasUsers { warnNobody(at: location, areDevices: draft.transport == .mqttsn) }
         return ListenerConfiguration(
             port: draft.port, addresses: addresses, toleratesMissingFamily: addresses.count > 1,
-            allowsAnonymous: asked ?? isLocal, kind: kind(of: draft, security), origin: location)
+            allowsAnonymous: asked ?? (isLocal && !hasUsers), kind: kind(of: draft, security), origin: location)
     }
 
     private mutating func kind(of draft: ListenerDraft, _ security: SecurityDraft) -> ListenerConfiguration.Kind {
@@ -65,6 +69,7 @@ extension ConfigurationDraft {
             var settings = draft.mqtt
             if draft.transport == .websockets { settings.webSocket = webSocketSettings(of: draft) }
             settings.allowsEmptyClientID = security.allowsEmptyClientID ?? settings.allowsEmptyClientID
+            settings.scramUsers = security.scramUsers
             if !draft.hasOwnIDPrefix { settings.autoIDPrefix = security.autoIDPrefix ?? settings.autoIDPrefix }
             return .mqtt(settings)
         case .mqttsn:

@@ -13,6 +13,8 @@ struct ConfigurationDraft {
     var bridge: FileLocation?
     /// `include_dir` directives that are still to be followed.
     var pendingIncludes: [Statement] = []
+    /// The `scram_file` that is still to be read.
+    var pendingScramFile: Statement?
     /// Whether security settings belong to listeners: `per_listener_settings`.
     var isPerListener = false
     /// The security settings that all listeners share.

@@ -69,8 +69,20 @@ private struct FileReading<Source: ConfigurationSource> {
             case .fault(let message): draft.report(.error, at: location, message)
             case .statement(let statement):
                 draft.apply(statement)
+                readScramFile()
                 followIncludes(isMain: isMain)
             }
+        }
+    }
+
+    /// Reads the file of users that the last statement named.
+    private mutating func readScramFile() {
+        guard let statement = draft.pendingScramFile else { return }
+        draft.pendingScramFile = nil
+        do {
+            draft.setScramUsers(try source.read(statement.text), statement)
+        } catch {
+            draft.report(.error, at: statement.location, "cannot read \(statement.text.quoted): \(error.reason)")
         }
     }
 

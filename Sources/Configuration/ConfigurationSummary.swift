@@ -1,3 +1,4 @@
+internal import Authentication
 internal import Bytes
 
 extension GatewayConfiguration {
@@ -19,9 +20,11 @@ extension ListenerConfiguration {
         case .mqtt(let settings):
             let most = settings.connectionsMax.map { ", \($0) connections at most" } ?? ""
             let qos = settings.qosMax < 2 ? ", QoS \(settings.qosMax) at most" : ""
+            let count = settings.scramUsers.map { $0.count }
+            let users = count.map { ", \($0) \($0 == 1 ? "user" : "users") by SCRAM-SHA-256" } ?? ""
             let name = settings.webSocket == nil ? "mqtt" : "websockets"
             let origins = settings.webSocket.map { $0.summary } ?? ""
-            return "listener \(port) \(place) \(name), \(clients)\(most)\(qos)\(origins)"
+            return "listener \(port) \(place) \(name), \(clients)\(users)\(most)\(qos)\(origins)"
         case .mqttsn(let settings):
             let topics = settings.predefinedTopics.count
             let manner = settings.isStrict ? ", strict" : ""

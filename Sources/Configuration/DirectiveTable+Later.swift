@@ -1,6 +1,6 @@
 extension DirectiveTable {
     private static let noUsers =
-        "users and passwords come with a later version; until then keep the listener on 127.0.0.1"
+        "it comes with a later version; until then name users with scram_file, or keep the listener on 127.0.0.1"
     private static let noTLS =
         "TLS comes with a later version; until then keep the listener on 127.0.0.1 behind a TLS proxy or a tunnel"
     private static let noPlugins =

@@ -1,3 +1,4 @@
+package import Authentication
 package import Bytes
 
 /// One `listener` section: a transport, its addresses, and what holds for the clients that come by it.
@@ -17,8 +18,9 @@ package struct ListenerConfiguration: Equatable, Sendable {
     /// Whether the pair was chosen here and not by the operator, so that a machine without one of the two families
     /// still has a working listener. At least one address must be bound.
     package var toleratesMissingFamily: Bool
-    /// Whether clients may come without a user name (`allow_anonymous`). Where the file is silent a listener on
-    /// loopback allows them; one that can be reached from elsewhere needs the operator's word.
+    /// Whether clients may come without having shown who they are (`allow_anonymous`). Where the file is silent a
+    /// listener on loopback that names no users allows them; one that can be reached from elsewhere needs the
+    /// operator's word.
     package var allowsAnonymous: Bool
     /// The protocol and what only it has.
     package var kind: Kind
@@ -52,6 +54,8 @@ package struct MQTTListenerSettings: Equatable, Sendable {
     package var allowsEmptyClientID = true
     /// What ids of our making begin with (`auto_id_prefix`).
     package var autoIDPrefix: ByteString = "auto-"
+    /// Who may come by SCRAM-SHA-256 (`scram_file`), MQTT 5.0 §4.12; nil where the method is not spoken.
+    package var scramUsers: ScramUsers?
     /// What only `protocol websockets` has; nil for MQTT on TCP itself.
     package var webSocket: WebSocketSettings?
 

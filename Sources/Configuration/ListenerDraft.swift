@@ -1,3 +1,4 @@
+internal import Authentication
 internal import Bytes
 
 /// A `listener` section while the file is read: what was said so far, before the end of the file decides what it
@@ -50,4 +51,8 @@ struct SecurityDraft {
     var autoIDPrefix: ByteString?
     /// Whether the operator named something that checks who comes, though this version cannot do it.
     var namesAuthentication = false
+    /// Whether `scram_file` was given.
+    var namesScramFile = false
+    /// What stands in it, if all of it could be read.
+    var scramUsers: ScramUsers?
 }

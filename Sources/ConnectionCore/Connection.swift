@@ -1,3 +1,4 @@
+internal import Authentication
 internal import Bytes
 internal import Clockwork
 internal import MQTTWire
@@ -9,14 +10,19 @@ struct Connection {
     ///
     /// ```
     /// opened --CONNECT--> attaching --attached--> connected --DISCONNECT, fault, timeout--> closing
-    ///    \------------------- fault, timeout, refusal -------------------------------------^
+    ///    \                 ^                                                              ^
+    ///     \--CONNECT with method--> authenticating --proof--> attaching                  |
+    ///      \------------------- fault, timeout, refusal ----------------------------------/
     /// ```
     /// From every state the slot becomes free when the socket ends.
     enum State {
         /// No socket uses the slot. Can transition to: `opened`.
         case free
-        /// Waits for CONNECT [MQTT-3.1.0-1]. Can transition to: `attaching`, `closing`, `free`.
+        /// Waits for CONNECT [MQTT-3.1.0-1]. Can transition to: `authenticating`, `attaching`, `closing`,
+        /// `free`.
         case opened
+        /// AUTH packets go to and fro before CONNACK (§4.12). Can transition to: `attaching`, `closing`, `free`.
+        indirect case authenticating(PendingConnect)
         /// The broker has been asked for the session. Can transition to: `connected`, `closing`, `free`.
         case attaching(Offer)
         /// CONNACK is sent. Can transition to: `closing`, `free`.
@@ -30,6 +36,29 @@ struct Connection {
         var requestedExpiry: UInt32
         var requestedKeepAlive: UInt16
         var cleanStart: Bool
+        /// The last word of an authentication method (§4.12).
+        var authenticationData: ByteString?
+    }
+
+    /// A CONNECT that waits for its client to show who it is.
+    struct PendingConnect {
+        var session: SessionOffer
+        var offer: Offer
+        /// What CONNECT has as user name, which must not be another than the one proved [M-40].
+        var userName: ByteString?
+    }
+
+    /// What an authentication method is about (§4.12).
+    struct Identity {
+        /// The one of CONNECT, which holds as long as the connection [MQTT-4.12.0-5] [MQTT-4.12.1-1].
+        var method: AuthenticationMethod
+        /// Who the client has proved to be; nil before that.
+        var userName: ByteString?
+        /// The exchange that is going on.
+        var exchange: AuthenticationExchange?
+        /// Re-authentications since `countsSince`.
+        var count = 0
+        var countsSince: Instant
     }
 
     var state: State = .free
@@ -46,6 +75,8 @@ struct Connection {
     var sessionEndsHere = false
     /// The longest packet the client takes [MQTT-3.1.2-24].
     var packetBytesMax = Int.max
+    /// Who the client is, where CONNECT named an authentication method.
+    var identity: Identity?
     /// Whether answers but CONNACK and DISCONNECT may carry a Reason String [MQTT-3.1.2-29].
     var wantsProblemInformation = true
     /// Whether CONNACK may carry Response Information [MQTT-3.1.2-28].

@@ -1,3 +1,5 @@
+package import Authentication
+package import Bytes
 package import MQTTWire
 package import Messaging
 
@@ -13,6 +15,10 @@ package enum ConnectionEffect {
 package enum ConnectionLog: Equatable {
     case connected(ClientID, ProtocolVersion, cleanStart: Bool, keepAlive: UInt16)
     case refused(ClientID, ReasonCode)
+    /// The client has shown that it is this user, at CONNECT or again (MQTT 5.0 §4.12).
+    case authenticated(ClientID, userName: ByteString)
+    /// It could not; the reason is not for the client's ears.
+    case authenticationFailed(ClientID, AuthenticationFailure)
     case ended(ClientID?, ConnectionEnd)
 }
 
@@ -30,7 +36,7 @@ package enum ConnectionEnd: Equatable, Sendable {
     case connectTimedOut
     /// Nothing arrived for one and a half times the keep-alive [MQTT-3.1.2-22].
     case keepAliveTimedOut
-    /// CONNECT was refused.
+    /// CONNECT was refused, or the client could not show again who it is.
     case refused(ReasonCode)
     /// The broker ended it.
     case closed(CloseReason)

@@ -1,3 +1,4 @@
+internal import Authentication
 internal import Bytes
 internal import Clockwork
 internal import MQTTWire
@@ -20,28 +21,43 @@ extension Connections {
         let expiry = sessionExpiry(of: packet)
         let receiveMaximum = properties.uint16(.receiveMaximum) ?? .max
         connections[slot].sessionEndsHere = expiry == 0
-        connections[slot].state = .attaching(
-            Connection.Offer(
-                requestedExpiry: expiry, requestedKeepAlive: packet.keepAlive, cleanStart: packet.cleanStart))
-        return .attach(
-            SessionOffer(
-                clientID: connections[slot].clientID, cleanStart: packet.cleanStart, sessionExpiryInterval: expiry,
-                pace: .window(receiveMaximum), will: packet.will.map { will(from: $0) },
-                receiveMaximum: packet.version == .v5 ? limits.receiveMaximum : limits.openMessagesMax,
-                assignedClientIDPrefix: rules(of: slot).assignedClientIDPrefix))
+        let offer = Connection.Offer(
+            requestedExpiry: expiry, requestedKeepAlive: packet.keepAlive, cleanStart: packet.cleanStart)
+        let session = SessionOffer(
+            clientID: connections[slot].clientID, cleanStart: packet.cleanStart, sessionExpiryInterval: expiry,
+            pace: .window(receiveMaximum), will: packet.will.map { will(from: $0) },
+            receiveMaximum: packet.version == .v5 ? limits.receiveMaximum : limits.openMessagesMax,
+            assignedClientIDPrefix: rules(of: slot).assignedClientIDPrefix)
+        if let method = properties.view(.authenticationMethod).flatMap({ AuthenticationMethod(name: $0) }) {
+            let pending = Connection.PendingConnect(
+                session: session, offer: offer, userName: packet.userName.map { ByteString($0) })
+            return beginAuthentication(method, of: pending, packet, slot, now: now, into: &effects)
+        }
+        return attach(slot, session, offer)
+    }
+
+    /// The client may come: the broker is asked for its session.
+    mutating func attach(_ slot: Int, _ session: SessionOffer, _ offer: Connection.Offer) -> LinkRequest {
+        connections[slot].state = .attaching(offer)
+        return .attach(session)
     }
 
     /// Why CONNECT is not for us; nil if it is.
     private func refusal(of packet: ConnectPacket, _ rules: ConnectionLimits.Listener) -> ReasonCode? {
-        if !rules.allowsAnonymous { return .notAuthorized }
+        if let method = packet.properties.view(.authenticationMethod) {
+            guard rules.scramUsers != nil, AuthenticationMethod(name: method) != nil else {
+                return .badAuthenticationMethod  // [MQTT-4.12.0-1]
+            }
+        } else if !rules.allowsAnonymous {
+            // No password that comes with CONNECT is known here.
+            return packet.userName == nil ? .notAuthorized : .badUserNameOrPassword
+        }
         if packet.clientID.count > limits.clientIDBytesMax { return .clientIdentifierNotValid }
         if packet.clientID.isEmpty {
             // 3.1 wants an id, 3.1.1 one with a session that stays [MQTT311-3.1.3-8]; 5.0 lets the server choose.
             if !rules.allowsEmptyClientID || packet.version == .v3_1 { return .clientIdentifierNotValid }
             if packet.version == .v3_1_1, !packet.cleanStart { return .clientIdentifierNotValid }
         }
-        // No authentication method is known here (§4.12).
-        if packet.properties.view(.authenticationMethod) != nil { return .badAuthenticationMethod }
         if packet.version != .v5, isTooLong(packet.keepAlive) {
             // Before 5.0 the server cannot say what it would accept; mosquitto refuses so too [M-04].
             return .clientIdentifierNotValid
@@ -130,6 +146,9 @@ extension Connections {
         }
         if rules.topicAliasMax > 0 { scratch.append(property: .topicAliasMaximum, uint16: rules.topicAliasMax) }
         if !limits.sharedSubscriptionsAvailable { scratch.append(property: .sharedSubscriptionAvailable, byte: 0) }
+        if let identity = connections[slot].identity {
+            appendAuthentication(identity.method, offer.authenticationData)  // [MQTT-4.12.0-5]
+        }
         if keepAlive != offer.requestedKeepAlive { scratch.append(property: .serverKeepAlive, uint16: keepAlive) }
         if let information = responseInformation(of: slot) {
             scratch.append(property: .responseInformation, string: information)

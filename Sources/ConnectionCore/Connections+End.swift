@@ -17,6 +17,9 @@ extension Connections {
             effects.append(.log(slot: slot, .ended(nil, .violated(code))))
             return stop(slot)
         }
+        if case .authenticating = connections[slot].state {
+            return rejectUnauthenticated(slot, code, text, into: &effects)
+        }
         fail(slot, code, .violated(code), text, into: &effects)
     }
 
@@ -50,6 +53,9 @@ extension Connections {
         switch connections[slot].state {
         case .free, .closing: return
         case .opened:
+            if end == .connectTimedOut { counters.connectTimeouts += 1 }
+        case .authenticating:
+            clientID = connections[slot].clientID
             if end == .connectTimedOut { counters.connectTimeouts += 1 }
         case .attaching, .connected:
             clientID = connections[slot].clientID

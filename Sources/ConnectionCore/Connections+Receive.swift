@@ -16,7 +16,7 @@ extension Connections {
         connections[slot].lastHeard = now.instant  // [M-01]
         while true {
             switch connections[slot].state {
-            case .opened, .connected: break
+            case .opened, .authenticating, .connected: break
             case .attaching:
                 hold(slot, &input, into: &effects)
                 countUnfinished(slot, into: &effects)
@@ -49,8 +49,10 @@ extension Connections {
     }
 
     func packetBytesMax(_ slot: Int) -> Int {
-        if case .opened = connections[slot].state { return limits.packetBeforeConnectBytesMax }
-        return limits.packetBytesMax
+        switch connections[slot].state {
+        case .opened, .authenticating: limits.packetBeforeConnectBytesMax
+        case .free, .attaching, .connected, .closing: limits.packetBytesMax
+        }
     }
 
     private mutating func nextFrame(_ slot: Int, _ input: inout ByteView) throws(Violation) -> MQTTFrame? {
@@ -101,6 +103,9 @@ extension Connections {
             guard frame.type == .connect else { throw .connectExpected }
             return connectReceived(try decodedConnect(frame), slot, now: now, into: &effects)
         }
+        if case .authenticating(let pending) = connections[slot].state {
+            return try received(frame, slot, before: pending, into: &effects)
+        }
         let version = connections[slot].version
         switch frame.type {
         case .publish:
@@ -125,8 +130,11 @@ extension Connections {
             endIfUnanswerable(slot, into: &effects)
             return nil
         case .disconnect(let packet): return try disconnectReceived(packet, slot, into: &effects)
-        case .connect, .auth, .connack, .publish, .suback, .unsuback, .pingresp:
-            // AUTH where CONNECT named no method (§4.12); the others do not come here.
+        case .auth(let packet):
+            try reauthenticationReceived(packet, slot, now: now, into: &effects)
+            return nil
+        case .connect, .connack, .publish, .suback, .unsuback, .pingresp:
+            // These do not come here.
             throw .protocolError
         }
     }

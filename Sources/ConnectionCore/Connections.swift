@@ -1,3 +1,4 @@
+internal import Authentication
 package import Bytes
 package import Clockwork
 internal import MQTTWire
@@ -38,8 +39,12 @@ package struct Connections {
     /// Where property sections are built.
     var scratch = OutputBuffer()
 
+    /// What authentication exchanges begin with.
+    var nonces: NonceSource
+
     package init(limits: ConnectionLimits = ConnectionLimits()) {
         self.limits = limits
+        nonces = NonceSource(secret: limits.nonceSecret)
     }
 
     /// Connections open now.
@@ -74,6 +79,7 @@ package struct Connections {
         switch connections[slot].state {
         case .free: return
         case .opened: effects.append(.log(slot: slot, .ended(nil, end)))
+        case .authenticating: effects.append(.log(slot: slot, .ended(connections[slot].clientID, end)))
         case .attaching, .connected:
             effects.append(.request(.connection(slot), .detach(Farewell(publishesWill: true))))
             effects.append(.log(slot: slot, .ended(connections[slot].clientID, end)))
@@ -95,7 +101,7 @@ package struct Connections {
         while let slot = timers.expire(to: now.instant) {
             switch connections[slot].state {
             case .free, .closing: break
-            case .opened, .attaching:
+            case .opened, .authenticating, .attaching:
                 close(slot, .connectTimedOut, into: &effects)
             case .connected:
                 // Deadlines are moved only when they come: a packet does not touch the timer.
@@ -151,7 +157,7 @@ package struct Connections {
     package func clientID(of slot: Int) -> ClientID? {
         switch connections[slot].state {
         case .free, .opened: nil
-        case .attaching, .connected, .closing: connections[slot].clientID
+        case .authenticating, .attaching, .connected, .closing: connections[slot].clientID
         }
     }
 
@@ -188,6 +194,8 @@ package struct ConnectionCounters: Equatable, Sendable {
     /// Connections ended because the client broke a rule.
     package var violations: UInt64 = 0
     package var connectRefused: UInt64 = 0
+    /// Exchanges of an authentication method that did not show who the client is (MQTT 5.0 §4.12).
+    package var authenticationsFailed: UInt64 = 0
     package var keepAliveTimeouts: UInt64 = 0
     package var connectTimeouts: UInt64 = 0
     /// Deliveries longer than the client's Maximum Packet Size [MQTT-3.1.2-25].

@@ -1,3 +1,4 @@
+package import Authentication
 package import Bytes
 package import Messaging
 
@@ -40,6 +41,11 @@ package struct ConnectionLimits: Equatable, Sendable {
     /// Seconds that the sessions of MQTT 3 clients with CleanSession 0 stay; `UInt32.max` for ever.
     package var persistentSessionExpiry: UInt32 = .max
 
+    /// Re-authentications that a connection may begin in a minute (MQTT 5.0 §4.12.1).
+    package var reauthenticationsPerMinuteMax = 10
+    /// 32 bytes of chance, drawn once in a process: what keeps the nonces of authentication methods from being guessed.
+    package var nonceSecret = ByteString()
+
     /// What differs between listeners, by their number; one that is not listed has the defaults.
     package var listeners: [Listener] = []
 
@@ -47,8 +53,10 @@ package struct ConnectionLimits: Equatable, Sendable {
 
     /// What holds for the clients of one listener.
     package struct Listener: Equatable, Sendable {
-        /// Whether clients may come without having said who they are; as nobody can yet, false refuses every client.
+        /// Whether clients may come without having shown who they are.
         package var allowsAnonymous = true
+        /// Who may show it by SCRAM (MQTT 5.0 §4.12); nil where the method is not spoken.
+        package var scramUsers: ScramUsers?
         /// Connections at one time.
         package var connectionsMax = Int.max
         /// The highest QoS that is served, announced as Maximum QoS (MQTT 5.0 §3.2.2.3.4).

@@ -126,8 +126,8 @@ extension Engine {
         let bytesReceived = links.bytesReceived + datagramCounters.bytesReceived
         let bytesSent = links.bytesSent + datagramCounters.bytesSent
         let loads = [
-            packetsReceived, packetsSent, counters.messagesReceived.total, counters.messagesSent.total, counters.dropped,
-            bytesReceived, bytesSent, counters.attachRequests, links.opened,
+            packetsReceived, packetsSent, counters.messagesReceived.total, counters.messagesSent.total,
+            counters.dropped, bytesReceived, bytesSent, counters.attachRequests, links.opened,
         ]
         let figures = [
             Figure("version", settings.version.description),

@@ -53,4 +53,10 @@ enum Process {
         var generator = SystemRandomNumberGenerator()
         return generator.next()
     }
+
+    /// Bytes from the system's generator, for what nobody may guess.
+    static func randomBytes(_ count: Int) -> [UInt8] {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+    }
 }

@@ -7,7 +7,7 @@ struct Dormouse: ParsableCommand {
         commandName: "dormouse",
         abstract: "An MQTT-SN gateway with a full MQTT broker inside.",
         version: Version.text,
-        subcommands: [Run.self, Check.self, Topics.self, Decode.self, SN.self],
+        subcommands: [Run.self, Check.self, Passwd.self, Topics.self, Decode.self, SN.self],
         defaultSubcommand: Run.self)
 
     /// As ArgumentParser's own, but with our exit codes.

@@ -73,6 +73,10 @@ final class Log {
                 "\(clientID) connected from \(peer) (\(version.title), clean \(cleanStart), keep-alive \(keepAlive) s)")
         case .refused(let clientID, let code):
             say(.notice, "\(clientID) refused at \(peer): \(code)")
+        case .authenticated(let clientID, userName: let userName):
+            say(.notice, "\(clientID) from \(peer) is \(userName)")
+        case .authenticationFailed(let clientID, let failure):
+            say(.notice, "\(clientID) from \(peer) has not shown who it is: \(failure.words)")
         case .ended(let clientID, let end):
             say(.notice, "\(clientID.map(\.description) ?? "a connection") from \(peer) ended: \(end.words)")
         }

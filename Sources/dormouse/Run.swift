@@ -1,5 +1,7 @@
 import ArgumentParser
+import Bytes
 import Configuration
+import ConnectionCore
 import Engine
 import Glibc
 import Logging
@@ -21,6 +23,7 @@ struct Run: ParsableCommand {
         let log = Log(configuration.logging, isVerbose: verbose)
         var settings = EngineSettings(configuration)
         if verbose { settings.logsSubscriptions = true }
+        settings.connections.nonceSecret = ByteString(Process.randomBytes(32))
         // The usual soft limit of 1,024 descriptors is less than the clients that may come.
         let descriptors = raiseDescriptorLimit()
         let clients = configuration.limits.clientsMax

@@ -98,6 +98,7 @@ extension ConnectionLimits {
             var rules = Listener()
             guard case .mqtt(let settings) = listener.kind else { return rules }
             rules.allowsAnonymous = listener.allowsAnonymous
+            rules.scramUsers = settings.scramUsers
             rules.connectionsMax = settings.connectionsMax ?? .max
             rules.qosMax = QoS(rawValue: settings.qosMax) ?? .exactlyOnce
             rules.topicAliasMax = settings.topicAliasMax

@@ -1,3 +1,4 @@
+import Authentication
 import Bytes
 import ConnectionCore
 import GatewayCore
@@ -75,6 +76,22 @@ extension GatewayLog {
             "\(id) does not know predefined topic id \(topicID): \(code)"
         case .tooLong(let id, let bytes): "\(id) cannot take a message of \(bytes) bytes: dropped"
         case .topicTableFull(let id): "\(id) has no topic id left"
+        }
+    }
+}
+
+extension AuthenticationFailure {
+    var words: String {
+        switch self {
+        case .tooLong: "a message, name or nonce is too long"
+        case .malformed: "the message is none of the method"
+        case .channelBindingNotSupported: "channel binding is not supported"
+        case .extensionNotSupported: "it wants an extension that is not supported"
+        case .authorizationIdentityDiffers: "it wants to act as somebody else"
+        case .doesNotContinue: "the last message does not go with the first"
+        case .wrongProof: "wrong password, or no such user"
+        case .isOver: "the exchange was over"
+        case .digestUnavailable: "SHA-256 is not to be had from this machine's OpenSSL"
         }
     }
 }

@@ -170,18 +170,18 @@ import Testing
         }
     }
 
-    @Test("Where nobody may come without a name, nobody may come: there are no users yet", arguments: versions)
+    @Test("Where nobody may come without a proof and there are no users, nobody may come", arguments: versions)
     func anonymousRefused(version: ProtocolVersion) throws {
         let world = ConnectionWorld { limits in
             var listener = ConnectionLimits.Listener()
             listener.allowsAnonymous = false
             limits.listeners = [listener]
         }
-        for (flags, rest) in [("02", ""), ("c2", "0001 'u' 0001 'p'")] {
+        for (flags, rest, codes) in [("02", "", (5, 0x87)), ("c2", "0001 'u' 0001 'p'", (4, 0x86))] {
             let slot = try world.open()
             world.feed(slot, try connect(version, flags: flags, rest: rest))
             #expect(world.asked(slot).isEmpty)
-            #expect(world.pending(slot).prefix(4).last == (version == .v5 ? 0x87 : 5))
+            #expect(world.pending(slot).prefix(4).last == UInt8(version == .v5 ? codes.1 : codes.0))
             #expect(world.isClosing(slot))
         }
     }
@@ -211,7 +211,7 @@ import Testing
         }
     }
 
-    @Test("No authentication method is known: 0x8C (§4.12) [attack 28]")
+    @Test("An authentication method that is not known: 0x8C [MQTT-4.12.0-1] [attack 28]")
     func authenticationMethod() throws {
         let world = ConnectionWorld()
         let slot = try world.open()

@@ -69,7 +69,8 @@ func describe(_ packet: MQTTPacket) -> String {
         return line("UNSUBACK \(packet.packetIdentifier)", FixtureNotation.hex(packet.reasonCodes.raw))
     case .pingresp: return "PINGRESP"
     case .disconnect(let packet): return line("DISCONNECT", "\(packet.reasonCode)", text(packet.properties))
-    case .connect, .subscribe, .unsubscribe, .pingreq, .auth: return "a client's packet"
+    case .auth(let packet): return line("AUTH", "\(packet.reasonCode)", text(packet.properties))
+    case .connect, .subscribe, .unsubscribe, .pingreq: return "a client's packet"
     }
 }
 

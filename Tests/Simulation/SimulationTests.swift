@@ -17,22 +17,25 @@ import Testing
 
     @Test("One seed is one course of events, in every process", arguments: [7, 19, 103] as [UInt64])
     func isDeterministic(seed: UInt64) throws {
-        let first = try lastLine(of: seed)
+        let first = try SimulateProgram.lastLine(["--seed", String(seed), "--quiet"])
         #expect(first.contains("hash"))
-        #expect(try lastLine(of: seed) == first)
+        #expect(try SimulateProgram.lastLine(["--seed", String(seed), "--quiet"]) == first)
         #expect(first.contains(String(Simulation.run(seed: seed).hash, radix: 16)))
     }
+}
 
-    /// What `simulate --seed N --quiet` prints, in a process with a hash seed of its own.
-    private func lastLine(of seed: UInt64) throws -> String {
+/// The executable `simulate`, in a process with a hash seed of its own.
+enum SimulateProgram {
+    /// The last line that it prints.
+    static func lastLine(_ arguments: [String]) throws -> String {
         let process = Process()
         let pipe = Pipe()
-        guard let program = Self.findSimulate() else {
+        guard let program = findSimulate() else {
             Issue.record("the executable simulate is not beside the tests")
             return ""
         }
         process.executableURL = program
-        process.arguments = ["--seed", String(seed), "--quiet"]
+        process.arguments = arguments
         process.standardOutput = pipe
         try process.run()
         let output = pipe.fileHandleForReading.readDataToEndOfFile()
@@ -56,10 +59,13 @@ import Testing
 }
 
 /// The numbers in `seeds.txt`.
-private let failedSeeds: [UInt64] = {
-    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("seeds.txt")
+private let failedSeeds = seeds(in: "seeds.txt")
+
+/// The numbers at the beginnings of a file's lines.
+func seeds(in name: String) -> [UInt64] {
+    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(name)
     let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
     return text.split(separator: "\n").compactMap { line in
         line.split(separator: " ").first.flatMap { UInt64($0) }
     }
-}()
+}

@@ -14,8 +14,9 @@ import Testing
             "Messaging": ["Bytes"],
             "MQTTWire": ["Bytes", "Messaging"],
             "MQTTSNWire": ["Bytes", "Messaging"],
+            "Authentication": ["Bytes", "COpenSSL"],
             "BrokerCore": bottom.union(collections),
-            "ConnectionCore": bottom.union(["MQTTWire"]).union(collections),
+            "ConnectionCore": bottom.union(["MQTTWire", "Authentication"]).union(collections),
             "GatewayCore": bottom.union(["MQTTSNWire"]).union(collections),
             // A device on the desk: the other end of MQTT-SN.
             "DeviceCore": bottom.union(["MQTTSNWire"]),
@@ -23,11 +24,11 @@ import Testing
 
             "Reactor": bottom.union(["CLinux", "Glibc", "Musl", "Synchronization"]),
             "WebSocket": ["Bytes", "COpenSSL"],
-            "Configuration": ["Bytes", "Glibc", "Musl"],
+            "Configuration": ["Authentication", "Bytes", "Glibc", "Musl"],
             "Transport": bottom.union(["ConnectionCore", "GatewayCore", "Engine", "Reactor", "WebSocket"]),
             "dormouse": bottom.union(wires).union(cores).union([
                 "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "Glibc", "Musl", "ArgumentParser",
-                "Logging", "WebSocket",
+                "Logging", "WebSocket", "Authentication",
             ]),
         ]
     }()

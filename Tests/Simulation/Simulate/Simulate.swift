@@ -1,17 +1,27 @@
 import Glibc
 import SimulationKit
+import SwarmKit
 
 /// Plays worlds. `simulate --seed N` prints one, a line for each event; with `--quiet` only how it ended.
-/// `simulate --minutes N` looks for a fault in as many as fit into the time, from `--seed` on if that is given.
+/// `simulate --minutes N` looks for a fault in as many as fit into the time, from `--seed` on if that is given,
+/// `simulate --count N` in so many.
+///
+/// Two kinds of worlds: devices and clients in a network that loses and reorders (`--network`), and MQTT clients with
+/// all features against a model of a broker (`--swarm`). A search without either plays both in turn, a seed alone the
+/// first kind.
 @main
 struct Simulate {
+    private enum Kind { case network, swarm }
+
     private var seed: UInt64?
     private var minutes: Double?
+    private var count: UInt64?
+    private var kind: Kind?
     private var isQuiet = false
 
     static func main() {
         guard let command = Simulate(CommandLine.arguments.dropFirst()) else {
-            print("usage: simulate [--seed N [--quiet]] [--minutes N]")
+            print("usage: simulate [--network | --swarm] [--seed N [--quiet]] [--minutes N | --count N]")
             exit(2)
         }
         exit(command.run() ? 0 : 1)
@@ -22,9 +32,14 @@ struct Simulate {
         while let argument = iterator.next() {
             switch argument {
             case "--quiet": isQuiet = true
+            case "--network": kind = .network
+            case "--swarm": kind = .swarm
             case "--seed":
                 guard let value = iterator.next().flatMap({ UInt64($0) }) else { return nil }
                 seed = value
+            case "--count":
+                guard let value = iterator.next().flatMap({ UInt64($0) }) else { return nil }
+                count = value
             case "--minutes":
                 guard let value = iterator.next().flatMap({ Double($0) }) else { return nil }
                 minutes = value
@@ -35,36 +50,61 @@ struct Simulate {
 
     /// True if nothing was found.
     private func run() -> Bool {
-        if let seed, minutes == nil { return report(Simulation.run(seed: seed, isPrinting: !isQuiet)) }
-        return search(for: .seconds((minutes ?? 1) * 60))
+        if let seed, minutes == nil, count == nil { return play(seed, kind ?? .network) }
+        return search()
     }
 
-    private func search(for duration: Duration) -> Bool {
+    /// Plays one seed and says how it ended; true if well.
+    private func play(_ seed: UInt64, _ kind: Kind) -> Bool {
+        switch kind {
+        case .network: return report(Simulation.run(seed: seed, isPrinting: !isQuiet))
+        case .swarm:
+            if !isQuiet, !Swarm.run(seed: seed).faults.isEmpty {
+                let left = Swarm.shrink(seed: seed)
+                print("what is left of seed \(seed) without \(left.count) steps that the fault does not need:")
+                return report(Swarm.run(seed: seed, isPrinting: true, leaving: left))
+            }
+            return report(Swarm.run(seed: seed, isPrinting: !isQuiet))
+        }
+    }
+
+    private func search() -> Bool {
         let clock = ContinuousClock()
-        let end = clock.now + duration
+        let end = clock.now + .seconds((minutes ?? 1) * 60)
         var generator = SystemRandomNumberGenerator()
         // Short enough to be read out.
         let first = seed ?? UInt64.random(in: 1...1_000_000_000, using: &generator)
         var next = first
+        var failures = 0
         repeat {
-            let outcome = Simulation.run(seed: next)
-            guard outcome.faults.isEmpty else {
-                _ = report(outcome)
-                print("make sim SEED=\(next)")
-                return false
+            if kind != .swarm, let fault = Simulation.run(seed: next).faults.first {
+                print("make sim SEED=\(next): \(fault)")
+                failures += 1
             }
+            if kind != .network, let fault = Swarm.run(seed: next).faults.first {
+                print("make sim SWARM=\(next): \(fault)")
+                failures += 1
+            }
+            guard failures < 10 else { return false }
             next += 1
-        } while clock.now < end
-        print("\(next - first) seeds from \(first) on, no fault")
-        return true
+        } while count.map { next - first < $0 } ?? (clock.now < end)
+        print("\(next - first) seeds from \(first) on, \(failures == 0 ? "no fault" : "\(failures) with a fault")")
+        return failures == 0
     }
 
-    /// Says how a seed ended; true if well.
     private func report(_ outcome: Simulation.Outcome) -> Bool {
         for fault in outcome.faults { print("fault: \(fault)") }
         print(
             "seed \(outcome.seed): hash \(String(outcome.hash, radix: 16)), \(outcome.published) published, "
                 + "\(outcome.received) received, \(outcome.steps) steps, \(outcome.faults.count) faults")
+        return outcome.faults.isEmpty
+    }
+
+    private func report(_ outcome: Swarm.Outcome) -> Bool {
+        for fault in outcome.faults { print("fault: \(fault)") }
+        print(
+            "swarm \(outcome.seed): hash \(String(outcome.hash, radix: 16)), \(outcome.sent) sent, "
+                + "\(outcome.steps) steps, \(outcome.faults.count) faults")
         return outcome.faults.isEmpty
     }
 }
