@@ -70,6 +70,7 @@ extension ConfiguredLimits {
             ("max_subscription_levels", subscriptionLevelsMax ?? 0),
             ("route_cache_entries", routeCacheEntriesMax ?? 0),
             ("write_buffer_bytes", writeBufferBytesMax),
+            ("max_unfinished_bytes", unfinishedBytesMax),
             ("topic_ids_per_device", topicIDsPerDeviceMax),
             ("max_predefined_topics", predefinedTopicsMax),
             ("max_stranger_replies", strangerRepliesPerSecondMax),

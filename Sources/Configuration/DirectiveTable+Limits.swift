@@ -75,6 +75,9 @@ extension DirectiveTable {
         .number("write_buffer_bytes", 1024...1_073_741_824, "bytes") {
             $0.configuration.limits.writeBufferBytesMax = $1
         },
+        .number("max_unfinished_bytes", 65_536...bytesMax, "bytes") {
+            $0.configuration.limits.unfinishedBytesMax = $1
+        },
         .number("topic_ids_per_device", 1...65_534) { $0.configuration.limits.topicIDsPerDeviceMax = $1 },
         .number("max_predefined_topics", 0...65_534) { $0.configuration.limits.predefinedTopicsMax = $1 },
         .number("max_stranger_replies", 0...1_000_000, "a second") {

@@ -94,6 +94,8 @@ struct Connection {
     var held = OutputBuffer()
     /// How many bytes of `held` the packet took that is dealt with now.
     var heldBytesSpent = 0
+    /// What `partial` and `held` count in the sum of all connections.
+    var unfinishedBytes = 0
     /// Bytes for the socket.
     var output = OutputBuffer()
     /// Whether the slot stands in the list of those with output.

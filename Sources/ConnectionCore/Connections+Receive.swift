@@ -19,13 +19,17 @@ extension Connections {
             case .opened, .authenticating, .connected: break
             case .attaching:
                 hold(slot, &input, into: &effects)
+                countUnfinished(slot, into: &effects)
                 return nil
             case .free, .closing:
                 input = .empty
                 return nil
             }
             do throws(Violation) {
-                guard let frame = try nextFrame(slot, &input) else { return nil }
+                guard let frame = try nextFrame(slot, &input) else {
+                    countUnfinished(slot, into: &effects)
+                    return nil
+                }
                 counters.packetsReceived += 1
                 counters.bytesReceived += UInt64(frame.byteCount)
                 let request = try received(frame, slot, now: now, into: &effects)

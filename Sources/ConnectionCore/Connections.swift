@@ -19,6 +19,8 @@ package struct Connections {
     var hasMuchOutput = false
     /// Connections that have their CONNACK and packets that came before it.
     var resumed: [Int] = []
+    /// Bytes of packets whose end has not been read yet, in all.
+    var unfinishedBytes = 0
     /// Connections to be closed once their output is flushed; the adapter then calls `ended`.
     var closing: [Int] = []
 
@@ -85,6 +87,7 @@ package struct Connections {
         }
         timers.cancel(slot)
         openByListener[Int(connections[slot].listener)] -= 1
+        forgetUnfinished(slot)
         connections[slot].freeMemory()
         connections[slot] = Connection()
         freeSlots.append(slot)
@@ -198,6 +201,8 @@ package struct ConnectionCounters: Equatable, Sendable {
     /// Deliveries longer than the client's Maximum Packet Size [MQTT-3.1.2-25].
     package var deliveriesTooLong: UInt64 = 0
     package var readsTooSlowly: UInt64 = 0
+    /// Connections ended because unfinished packets took too much memory [M-70].
+    package var unfinishedDropped: UInt64 = 0
 
     package init() {}
 }

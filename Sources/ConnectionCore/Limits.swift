@@ -19,6 +19,8 @@ package struct ConnectionLimits: Equatable, Sendable {
     package var topicBytesMax = 1_024
     /// Bytes of output that wait for a client before deliveries rest.
     package var outputBytesMax = 256 << 10
+    /// Bytes of packets that have begun to come, of all connections together.
+    package var unfinishedBytesMax = 64 << 20
     /// Seconds of keep-alive that a client may ask for (mosquitto's `max_keepalive`); 65,535 allows none at all too.
     package var keepAliveMax: UInt16 = .max
     /// Receive Maximum towards us, as announced to MQTT 5 clients.

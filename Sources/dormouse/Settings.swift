@@ -77,6 +77,8 @@ extension ConnectionLimits {
         clientIDBytesMax = limits.clientIDBytesMax
         topicBytesMax = limits.topicBytesMax
         outputBytesMax = limits.writeBufferBytesMax
+        // One packet at least has room, however long it may be.
+        unfinishedBytesMax = max(limits.unfinishedBytesMax, limits.packetBytesMax)
         // 0 in the file lifts the maximum, as in mosquitto.
         let keepAlive = configuration.broker.keepAliveSecondsMax
         keepAliveMax = keepAlive == 0 ? .max : keepAlive

@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test("A comma and an equals sign in a name are escaped, and names are bytes (attack case 19)")
+    @Test("A comma and an equals sign in a name are escaped, and names are bytes [attack 19]")
     func escapes() throws {
         var exchange = try exchange(["a,b=c": "x", "caf\u{E9}": "x"])
         let client = ScramClient(user: "a=2Cb=3Dc", password: "x")
@@ -96,7 +96,7 @@ import Testing
         #expect(challenge(exchange.receive("n,,n=user,r=abc,x=1,Y=a=b")) != nil)
     }
 
-    @Test("Names, nonces and messages have limits: at each, one more, ten times (attack case 29)")
+    @Test("Names, nonces and messages have limits: at each, one more, ten times [attack 29]")
     func lengths() throws {
         func step(_ name: Int, _ nonce: Int) throws -> AuthenticationStep {
             var exchange = try exchange()
@@ -147,7 +147,7 @@ import Testing
         #expect(exchange.receive(right) == .failed(.isOver), "\(name)")
     }
 
-    @Test("A wrong password and a user that is not there end alike, and begin alike (attack case 90)")
+    @Test("A wrong password and a user that is not there end alike, and begin alike [attack 90]")
     func unknownUser() throws {
         for (user, password) in [("user", "pencils"), ("user", "Pencil"), ("nobody", "pencil"), ("nobody", "")] {
             var exchange = try exchange()

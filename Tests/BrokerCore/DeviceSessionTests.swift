@@ -50,7 +50,7 @@ import Testing
         #expect(world.heard(device) == [.answer(.drained)])
     }
 
-    @Test("A sleeping device has a queue of its own size: 64 messages, 16 KiB (attack case 119)")
+    @Test("A sleeping device has a queue of its own size: 64 messages, 16 KiB [attack 119]")
     func sleepQueue() {
         var world = BrokerWorld()
         let device = world.client("node", isDevice: true)
@@ -111,7 +111,7 @@ import Testing
     }
 
     @Test(
-        "Wildcards and server topics get no number [D-28] (attack case 113)",
+        "Wildcards and server topics get no number [D-28] [attack 113]",
         arguments: [("a/+", Refusal.topicNameInvalid), ("", .topicNameInvalid), ("$SYS/x", .notAuthorized)])
     func unresolvable(name: String, refusal: Refusal) {
         var world = BrokerWorld()

@@ -12,7 +12,7 @@ import Testing
         for number in 0..<count { world.publish(writer, ByteString("r/\(number)"), "x", retain: true) }
     }
 
-    @Test("A filter that is subscribed to again and again is owed its retained messages once (attack case 63)")
+    @Test("A filter that is subscribed to again and again is owed its retained messages once [attack 63]")
     func retainedOwedOnce() {
         var world = BrokerWorld()
         retain(&world, 100)
@@ -27,7 +27,7 @@ import Testing
         #expect(world.broker.nextDeadline == nil)
     }
 
-    @Test("One turn searches the retained topics for a bounded time, and every session has its turn (attack case 63)")
+    @Test("One turn searches the retained topics for a bounded time, and every session has its turn [attack 63]")
     func searchesShareTheTurns() {
         var world = BrokerWorld()
         retain(&world, 30_000)
@@ -124,7 +124,7 @@ import Testing
         #expect(world.broker.queuedDeliveries == 0)
     }
 
-    @Test("Messages in flight are bounded in bytes as those that wait are (attack case 66)")
+    @Test("Messages in flight are bounded in bytes as those that wait are [attack 66]")
     func inflight() {
         var limits = BrokerLimits()
         limits.heldBytesMax = 1_000
@@ -159,7 +159,7 @@ import Testing
         #expect(world.broker.queuedDeliveries == 0)
     }
 
-    @Test("Levels of retained topics and of filters are bounded, so that matching is (attack cases 61, 74)")
+    @Test("Levels of retained topics and of filters are bounded, so that matching is [attack 61, 74]")
     func levels() {
         var limits = BrokerLimits()
         limits.retainedLevelsMax = 20

@@ -50,7 +50,7 @@ import Testing
             ])
     }
 
-    @Test("Open messages at QoS 2 have a limit: at it, one more, ten times (attack case 68)")
+    @Test("Open messages at QoS 2 have a limit: at it, one more, ten times [attack 68]")
     func receiveMaximum() {
         var world = BrokerWorld()
         let writer = world.client("writer", receiveMaximum: 3)
@@ -78,7 +78,7 @@ import Testing
         #expect(world.broker.counters.publishesRefused == 1)
     }
 
-    @Test("A topic may have 64 levels and 1,024 bytes, and not one more (attack case 51)")
+    @Test("A topic may have 64 levels and 1,024 bytes, and not one more [attack 51]")
     func topicLimits() {
         var world = BrokerWorld()
         let writer = world.client("writer")
@@ -95,7 +95,7 @@ import Testing
         #expect(outcome(String(repeating: "a", count: 1025)) == .topicNameInvalid)
     }
 
-    @Test("A million topic names at QoS 0 leave no state behind (attack case 55)")
+    @Test("A million topic names at QoS 0 leave no state behind [attack 55]")
     func topicExplosion() {
         var world = BrokerWorld()
         let writer = world.client("writer")
@@ -104,7 +104,7 @@ import Testing
         #expect(world.broker.gauges.heldMessages == 0)
     }
 
-    @Test("Composed and decomposed letters are different topics [MQTT-4.7.3-4] (attack case 19)")
+    @Test("Composed and decomposed letters are different topics [MQTT-4.7.3-4] [attack 19]")
     func unicodeForms() {
         var world = BrokerWorld()
         let reader = world.client("reader")

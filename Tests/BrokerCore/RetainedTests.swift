@@ -71,7 +71,7 @@ import Testing
         #expect(world.messages(reader).map(\.payload) == ["1"])
     }
 
-    @Test("Many retained messages come in shares of a turn, and all come (attack case 63)")
+    @Test("Many retained messages come in shares of a turn, and all come [attack 63]")
     func streamed() {
         var world = BrokerWorld()
         let writer = world.client("writer")

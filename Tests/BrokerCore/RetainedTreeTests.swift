@@ -122,7 +122,7 @@ import Testing
         }
     }
 
-    @Test("Names and filters of 65,535 levels are walked without recursion (attack case 51)")
+    @Test("Names and filters of 65,535 levels are walked without recursion [attack 51]")
     func depth() {
         var tree = RetainedTree(seed: 4)
         let deep = String(repeating: "/", count: 65_534)

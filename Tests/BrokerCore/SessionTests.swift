@@ -119,7 +119,7 @@ import Testing
         #expect(world.broker.ledgerImbalance == 0)
     }
 
-    @Test("Somebody else's session is neither taken nor touched (attack case 39)")
+    @Test("Somebody else's session is neither taken nor touched [attack 39]")
     func otherUser() {
         var world = BrokerWorld()
         world.ask(
@@ -225,7 +225,7 @@ import Testing
         #expect(world.broker.counters.expired == 1)
     }
 
-    @Test("The wrong kind of acknowledgement ends a connection; an unknown identifier does not (attack cases 70, 71)")
+    @Test("The wrong kind of acknowledgement ends a connection; an unknown identifier does not [attack 70, 71]")
     func wrongAcknowledgements() {
         var world = BrokerWorld()
         let reader = world.client("reader")
@@ -241,7 +241,7 @@ import Testing
         #expect(world.heard(reader) == [.answer(.close(.protocolError))])
     }
 
-    @Test("Packet identifiers wrap around and skip those in use (attack case 72)")
+    @Test("Packet identifiers wrap around and skip those in use [attack 72]")
     func identifierWrap() {
         var world = BrokerWorld()
         let reader = world.client("reader", window: 2)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct SubscribeTests {
     @Test(
-        "What is no filter is refused [MQTT-4.7.1-1] [MQTT-4.7.1-2] (attack case 58)",
+        "What is no filter is refused [MQTT-4.7.1-1] [MQTT-4.7.1-2] [attack 58]",
         arguments: ["a#", "a/#/b", "+a", "a+", "#/", ""])
     func invalidFilters(filter: String) {
         var world = BrokerWorld()
@@ -49,7 +49,7 @@ import Testing
         #expect(world.broker.gauges.subscriptions == 0)
     }
 
-    @Test("Subscriptions have a limit for each client and for all (attack case 60)")
+    @Test("Subscriptions have a limit for each client and for all [attack 60]")
     func limits() {
         var limits = BrokerLimits()
         limits.subscriptionsPerSessionMax = 3
@@ -64,7 +64,7 @@ import Testing
         #expect(world.subscribe(first, "a").first != .refused(.quotaExceeded))
     }
 
-    @Test("Subscribing and unsubscribing for ever leaves nothing behind (attack case 62)")
+    @Test("Subscribing and unsubscribing for ever leaves nothing behind [attack 62]")
     func churn() {
         var world = BrokerWorld()
         let client = world.client("c")

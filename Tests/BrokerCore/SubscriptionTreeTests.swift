@@ -99,7 +99,7 @@ import Testing
         #expect(tree.nodeCount == 0)
     }
 
-    @Test("Churn does not grow the tree, and an empty one gives its memory back (attack case 62)")
+    @Test("Churn does not grow the tree, and an empty one gives its memory back [attack 62]")
     func churn() {
         var tree = SubscriptionTree(seed: 3)
         var memory = 0
@@ -144,7 +144,7 @@ import Testing
         #expect(Self.sessions(tree, "a/b") == Array(stride(from: 1, to: 5_000, by: 2)))
     }
 
-    @Test("A filter and a topic of 65,535 levels are walked without recursion (attack case 51)")
+    @Test("A filter and a topic of 65,535 levels are walked without recursion [attack 51]")
     func depth() {
         var tree = SubscriptionTree(seed: 5)
         let slashes = String(repeating: "/", count: 65_534)
@@ -161,7 +161,7 @@ import Testing
         #expect(tree.nodeCount == 0)
     }
 
-    @Test("Overlapping wildcards visit each node once (attack case 61)")
+    @Test("Overlapping wildcards visit each node once [attack 61]")
     func overlap() {
         var tree = SubscriptionTree(seed: 6)
         for pattern in 0..<1_024 {

@@ -130,7 +130,7 @@ import Testing
         }
     }
 
-    @Test("100,000 names pass through without growth (attack case 55)")
+    @Test("100,000 names pass through without growth [attack 55]")
     func explosion() {
         var table = TopicTable(seed: 5, idleMax: 100, empty: 0)
         var memory = 0

@@ -39,7 +39,7 @@ import Testing
     }
 
     @Test(
-        "Printing leaves nothing that a terminal or a log would obey (attack case 20)",
+        "Printing leaves nothing that a terminal or a log would obey [attack 20]",
         arguments: [
             ("plain text~", "plain text~"), ("back\\slash", "back\\\\slash"), ("two\nlines\r", "two\\x0alines\\x0d"),
             ("\u{1B}[31m", "\\x1b[31m"), ("\u{7F}", "\\x7f"), ("\u{E9}", "\\xc3\\xa9"), ("\0", "\\x00"),

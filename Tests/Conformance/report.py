@@ -6,6 +6,9 @@ they show: `[MQTT-3.1.2-4]` is a statement of MQTT 5.0, `[MQTT311-3.1.2-4]` one 
 says where a statement is implemented and shows nothing. A statement that binds the server needs a test, or a reason
 in its catalogue why it can have none.
 
+Attack cases are what hostile or unlucky peers do; tests cite them as `[attack 39]` or `[attack 21, 22]`. A case
+without a test needs a reason too; one of which a part is not shown has a reason that begins with "in part: ".
+
 usage: report.py            print the report; the exit code is 1 when a statement is missing or a citation is wrong
        report.py --write    write docs/CONFORMANCE.md
        report.py --check    say whether docs/CONFORMANCE.md is what --write would write
@@ -22,9 +25,15 @@ ROOT = Path(__file__).resolve().parents[2]
 REPORT = "docs/CONFORMANCE.md"
 # The prefix in a citation, the standard's name, and the versions that rows of the packet fixtures name.
 STANDARDS = {"MQTT": ("MQTT 5.0", "mqtt-5.0.tsv", "5.0"), "MQTT311": ("MQTT 3.1.1", "mqtt-3.1.1.tsv", "3.1.1")}
+ATTACK = "attack"
+ATTACK_CASES = "attack-cases.tsv"
+# A reason that begins so excuses a part of an attack case: there must be a test of the rest.
+IN_PART = "in part: "
 SHOWN_AT_MOST = 3
 
 CITATION = re.compile(r"\[(MQTT(?:311)?)-(\d+\.\d+\.\d+-\d+)\]")
+ATTACK_CITATION = re.compile(r"\[attack (\d+(?:, \d+)*)\]")
+LIKE_AN_ATTACK = re.compile(r"\[attacks? [^\]]*\]|\(attack cases? [^)]*\)")
 LIKE_A_CITATION = re.compile(r"\[MQTT(?:311)?-\d[^\]\s]*\]?")
 OLD_FORM = re.compile(r"3\.1\.1,? \[MQTT-\d")
 FIXTURE_TAG = re.compile(r"(MQTT(?:311)?)-(\d+\.\d+\.\d+-\d+)")
@@ -48,6 +57,8 @@ class Statement:
 
     @property
     def tag(self):
+        if self.standard == ATTACK:
+            return f"[attack {self.number}]"
         return f"[{self.standard}-{self.number}]"
 
     @property
@@ -56,7 +67,7 @@ class Statement:
 
     @property
     def is_missing(self):
-        return self.binds_server and not self.tests and not self.reason
+        return self.binds_server and not self.tests and (not self.reason or self.reason.startswith(IN_PART))
 
     @property
     def verdict(self):
@@ -67,8 +78,11 @@ class Statement:
             chosen = sorted(first_of_file.values(), key=rank)
             chosen += [test for test in ordered if test not in chosen]
             lines = [f"{file}: {name}" if name else file for file, name in chosen[:SHOWN_AT_MOST]]
-            return lines + ["and more"] * (len(chosen) > SHOWN_AT_MOST)
-        if self.reason:
+            lines += ["and more"] * (len(chosen) > SHOWN_AT_MOST)
+            # A statement is shown or not; of an attack case a part may be.
+            rest = IN_PART + self.reason.removeprefix(IN_PART)
+            return lines + [rest] * (self.standard == ATTACK and bool(self.reason))
+        if self.reason and not self.is_missing:
             return [f"not tested: {self.reason}"]
         return ["MISSING"] if self.binds_server else [f"binds {self.binds_whom}"]
 
@@ -103,6 +117,7 @@ class Report:
         self.notes = []
         for standard, (_, file, _) in STANDARDS.items():
             self._read_catalogue(standard, self.root / "Fixtures/conformance" / file)
+        self._read_attack_cases(self.root / "Fixtures/conformance" / ATTACK_CASES)
         for citation in self._citations():
             self._enter(citation)
 
@@ -121,6 +136,15 @@ class Report:
             if key in self.statements or binds not in ("server", "client", "both", "none"):
                 self.faults.append(f"{path.relative_to(self.root)}:{line}: {number} stands twice or binds '{binds}'")
             self.statements[key] = Statement(standard, number, binds, text, reason)
+
+    def _read_attack_cases(self, path):
+        if not path.is_file():
+            return
+        for line, row in enumerate(path.read_text(encoding="utf-8").splitlines()[1:], 2):
+            number, _, name, reason = (row.split("\t") + [""])[:4]
+            if (ATTACK, number) in self.statements or not number.isdecimal() or not name:
+                self.faults.append(f"{path.relative_to(self.root)}:{line}: {number} stands twice or has no name")
+            self.statements[ATTACK, number] = Statement(ATTACK, number, "both", name, reason)
 
     def _citations(self):
         for folder in ("Sources", "Tests", "Fixtures"):
@@ -142,6 +166,9 @@ class Report:
             for found in LIKE_A_CITATION.findall(content):
                 if not CITATION.fullmatch(found):
                     self.faults.append(f"{file}:{line}: {found} is not the form of a citation")
+            for found in LIKE_AN_ATTACK.findall(content) if file.startswith("Tests/") else ():
+                if not ATTACK_CITATION.fullmatch(found):
+                    self.faults.append(f"{file}:{line}: {found} is not the form of a citation: [attack 1, 2]")
             if OLD_FORM.search(content):
                 self.faults.append(f"{file}:{line}: a statement of MQTT 3.1.1 is cited as [MQTT311-...]")
 
@@ -149,7 +176,8 @@ class Report:
         statement = self.statements.get((citation.standard, citation.number))
         place = f"{citation.file}:{citation.line}"
         if statement is None:
-            self.faults.append(f"{place}: [{citation.standard}-{citation.number}] is in no catalogue")
+            tag = Statement(citation.standard, citation.number, "", "", "").tag
+            self.faults.append(f"{place}: {tag} is in no catalogue")
         elif citation.file.startswith("Sources/"):
             statement.code.add(citation.file)
         elif citation.test is None:
@@ -161,7 +189,8 @@ class Report:
 def citations_in_text(file, text, owners):
     """The citations of a file; `owners` are the tests of each of its lines."""
     for line, content in enumerate(text.splitlines(), 1):
-        for standard, number in CITATION.findall(content):
+        attacks = [(ATTACK, each) for found in ATTACK_CITATION.findall(content) for each in found.split(", ")]
+        for standard, number in CITATION.findall(content) + attacks:
             for test in owners.get(line, [None]):
                 yield Citation(standard, number, file, line, test)
 
@@ -232,7 +261,7 @@ SWIFT_DECLARATION = re.compile(
     r" {0,4}(?P<test>@Test\b)|"
     r" {0,4}(?:@\w+(?:\([^)]*\))? )*(?:(?:package|private|fileprivate|static|final|mutating|nonisolated) )*"
     r"(?P<kind>func|let|var|struct|enum|class|extension|actor|protocol)\s+(?P<name>\w+)")
-SWIFT_TITLE = re.compile(r"@Test\(\s*\"((?:[^\"\\]|\\.)*)\"")
+SWIFT_TITLE = re.compile(r'@Test\(\s*(?:"""(?P<lines>.*?)"""|"(?P<line>(?:[^"\\]|\\.)*)")', re.DOTALL)
 
 
 def swift_blocks(text):
@@ -256,7 +285,7 @@ def swift_blocks(text):
             body = "\n".join(lines[number - 1:end])
             title = SWIFT_TITLE.search(body)
             function = re.search(r"\bfunc (\w+)", body)
-            name = plain(title[1]) if title else function[1] if function else ""
+            name = plain(title["line"] or joined(title["lines"])) if title else function[1] if function else ""
         blocks.append((is_test, name, above(lines, number, "//"), end))
     return blocks
 
@@ -266,6 +295,11 @@ def above(lines, number, mark):
     while number > 1 and lines[number - 2].lstrip().startswith(mark):
         number -= 1
     return number
+
+
+def joined(lines):
+    """A title of many lines, on one."""
+    return " ".join(line.strip().removesuffix("\\").strip() for line in lines.strip().splitlines())
 
 
 def plain(title):
@@ -283,6 +317,14 @@ def counts(statements):
     return line + (f", {missing} are MISSING." if missing else ". None is missing.")
 
 
+def counts_of_cases(cases):
+    waiting = sum(bool(each.reason) and not each.is_missing for each in cases)
+    missing = sum(each.is_missing for each in cases)
+    shown = len(cases) - waiting - missing
+    line = f"{len(cases)} cases. {shown} are shown by tests, {waiting} wait, wholly or in part, for the reason given"
+    return line + (f", {missing} are MISSING." if missing else ". None is missing.")
+
+
 def in_text(report):
     for standard, (title, _, _) in STANDARDS.items():
         statements = report.of(standard)
@@ -292,6 +334,11 @@ def in_text(report):
             yield from (f"    {line}" for line in each.verdict)
             if each.is_missing and each.code:
                 yield f"    (cited in {', '.join(sorted(each.code))})"
+    cases = report.of(ATTACK)
+    yield f"Attack cases: {counts_of_cases(cases)}"
+    for each in cases:
+        yield f"{each.tag} {each.text}"
+        yield from (f"    {line}" for line in each.verdict)
 
 
 def in_markdown(report):
@@ -313,6 +360,13 @@ def in_markdown(report):
         for each in statements:
             shown = "<br>".join(cell(line) for line in each.verdict)
             lines.append(f"| {each.number} | {each.binds} | {cell(each.text)} | {shown} |")
+    cases = report.of(ATTACK)
+    lines += ["", "## Attack cases", "",
+              "What hostile, broken or unlucky peers do. Tests send it and cite `[attack 39]`; others must be served "
+              "meanwhile.", "", counts_of_cases(cases), "", "| number | case | shown by |", "| --- | --- | --- |"]
+    for each in cases:
+        shown = "<br>".join(cell(line) for line in each.verdict)
+        lines.append(f"| {each.number} | {cell(each.text)} | {shown} |")
     return "\n".join(lines) + "\n"
 
 

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import report  # noqa: E402
 
+ATTACK_CASES = "Fixtures/conformance/attack-cases.tsv"
 CATALOGUE = """number\tbinds\tstatement\treason
 1.0.0-1\tserver\tThe server answers
 1.0.0-2\tclient\tThe client asks
@@ -42,6 +43,13 @@ import Testing
     func twoLines(one: Int) {
         // [MQTT-1.0.0-1]
     }
+
+    @Test(
+        """
+        Longer than \\
+        a line [MQTT311-1.0.0-2]
+        """)
+    func longer() {}
 }
 '''
 PYTHON = '''
@@ -99,12 +107,13 @@ def test_a_statement_of_the_server_without_a_test_is_missing(tree):
 
 
 def test_swift_tests_show_what_they_and_their_tables_cite(tree):
-    found = tree({"Tests/Some/AnswerTests.swift": SWIFT})
+    found = tree({"Tests/Some/AnswerTests.swift": SWIFT, ATTACK_CASES: "number\tgroup\tname\treason\n3\tA\tA lie\n"})
     file = "Tests/Some/AnswerTests.swift"
     assert shown(found, "MQTT", "1.0.0-1") == [(file, "On two lines"), (file, "The server answers")]
     assert shown(found, "MQTT", "1.0.0-4") == [(file, "The server answers")]
     assert shown(found, "MQTT311", "1.0.0-1") == [(file, "Other questions")]
     assert shown(found, "MQTT311", "1.0.0-4") == [(file, "On two lines")]
+    assert shown(found, "MQTT311", "1.0.0-2") == [(file, "Longer than a line")]
     assert missing(found) == [] and found.faults == []
     # Above the suite, and in a helper that no test calls.
     assert len(found.notes) == 2
@@ -149,6 +158,40 @@ def test_a_wrong_citation_is_a_fault(tree, file, cited, fault):
     assert [each for each in found.faults if each.startswith(f"{file}:1: ") and each.endswith(fault)]
 
 
+ATTACKS = """number\tgroup\tname\treason
+1\tA\tA length that lies
+2\tA\tA stall
+3\tI\tA storm\tComes later.
+4\tA\tA flood\tin part: Nothing is known of its colour.
+"""
+
+
+def test_an_attack_case_needs_a_test_or_a_reason(tree):
+    catalogue = {ATTACK_CASES: ATTACKS}
+    found = tree(catalogue)
+    assert missing(found)[-3:] == ["[attack 1]", "[attack 2]", "[attack 4]"]
+    counts = "4 cases. 0 are shown by tests, 1 wait, wholly or in part, for the reason given, 3 are MISSING."
+    assert counts in report.in_markdown(found)
+    assert "| 3 | A storm | not tested: Comes later. |" in report.in_markdown(found)
+    found = tree(catalogue | {
+        "Tests/SomeTests.swift": '    @Test("It lies [attack 1, 2]") func lies() {}\n',
+        "Tests/StormTests.swift": '    @Test("It storms [attack 3] [attack 4]") func storms() {}\n',
+        "Sources/Some.swift": "stall()  // [attack 2]\n",
+        "Tests/test_some.py": 'ROWS = {\n    "[attack 2] stalls": 1,\n}\n\n\ndef test_rows():\n    assert ROWS\n'})
+    assert found.faults == [] and not [tag for tag in missing(found) if "attack" in tag]
+    assert shown(found, "attack", "2") == [("Tests/SomeTests.swift", "It lies"), ("Tests/test_some.py", "test_rows")]
+    assert "| 1 | A length that lies | Tests/SomeTests.swift: It lies |" in report.in_markdown(found)
+    assert "| 3 | A storm | Tests/StormTests.swift: It storms<br>in part: Comes later. |" in report.in_markdown(found)
+    assert "It storms<br>in part: Nothing is known of its colour. |" in report.in_markdown(found)
+
+
+@pytest.mark.parametrize("cited", ["[attack 5]", "[attacks 1, 2]", "(attack case 1)", "[attack 1,2]"])
+def test_a_wrong_citation_of_an_attack_case_is_a_fault(tree, cited):
+    found = tree({ATTACK_CASES: ATTACKS,
+                  "Tests/SomeTests.swift": f'    @Test("It lies {cited}") func lies() {{}}\n'})
+    assert len(found.faults) == 1 and cited in found.faults[0]
+
+
 def test_a_number_that_stands_twice_is_a_fault(tree):
     assert len(tree({}, mqtt5=CATALOGUE + "1.0.0-1\tserver\tAgain\n").faults) == 1
     assert len(tree({}, mqtt5=CATALOGUE + "1.0.0-5\tnobody\tAgain\n").faults) == 1
@@ -184,6 +227,7 @@ def test_a_stale_report_fails(tree, tmp_path, monkeypatch):
 def test_all_statements_are_in_the_catalogues():
     found = report.Report()
     assert len(found.of("MQTT")) == 251 and len(found.of("MQTT311")) == 141
+    assert [int(each.number) for each in found.of("attack")] == list(range(1, 132))
     assert not [each for each in found.statements.values() if not each.text]
 
 

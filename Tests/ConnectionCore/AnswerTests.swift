@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test(
-        "More open messages than Receive Maximum end the connection [MQTT-3.3.4-7] (attack case 67)",
+        "More open messages than Receive Maximum end the connection [MQTT-3.3.4-7] [attack 67]",
         arguments: versions)
     func receiveMaximumExceeded(version: ProtocolVersion) throws {
         let world = ConnectionWorld()

@@ -103,7 +103,7 @@ import Testing
         let connack = try #require(world.heard(slot).first)
         #expect(connack.hasPrefix("CONNACK success"))
         #expect(connack.contains("authenticationMethod=\(Self.scram) authenticationData="))
-        // Who has proved to be somebody owns the session by that name (attack case 39).
+        // Who has proved to be somebody owns the session by that name [attack 39].
         #expect(offers.map { $0.userName } == ["alice"])
         #expect(world.logged().first == .authenticated("p", userName: "alice"))
     }
@@ -131,7 +131,7 @@ import Testing
         #expect(world.heard(slot).first?.hasPrefix("CONNACK success") == true)
     }
 
-    @Test("An exchange is the same byte by byte (attack case 11)")
+    @Test("An exchange is the same byte by byte [attack 11]")
     func byteByByte() throws {
         let world = try world()
         let slot = try world.open()
@@ -142,7 +142,7 @@ import Testing
     }
 
     @Test(
-        "A method that is not known, or not spoken on the listener: 0x8C and the end [MQTT-4.12.0-1] (attack case 28)")
+        "A method that is not known, or not spoken on the listener: 0x8C and the end [MQTT-4.12.0-1] [attack 28]")
     func unknownMethod() throws {
         let world = try world()
         for method in ["SCRAM-SHA-1", "scram-sha-256", "SCRAM-SHA-256-PLUS", ""] {
@@ -159,7 +159,7 @@ import Testing
         #expect(plain.heard(slot) == ["CONNACK badAuthenticationMethod"])
     }
 
-    @Test("Authentication Data without a method is a protocol error: 0x82 (§3.1.2.11.10) (attack case 28)")
+    @Test("Authentication Data without a method is a protocol error: 0x82 (§3.1.2.11.10) [attack 28]")
     func dataWithoutMethod() throws {
         let world = try world()
         let slot = try world.open()
@@ -171,7 +171,7 @@ import Testing
     @Test(
         """
         Who cannot show who it is gets CONNACK 0x87, and nobody's session is touched [MQTT-4.12.0-4] [MQTT-3.1.4-2] \
-        (attack case 37)
+        [attack 37]
         """,
         arguments: [("alice", "wrong"), ("nobody", "secret"), ("bob", "secret"), ("Alice", "secret")])
     func wrongProof(user: String, password: String) throws {
@@ -221,7 +221,7 @@ import Testing
         }
     }
 
-    @Test("The broker's refusal to give somebody else's session is CONNACK 0x87 (attack case 39)")
+    @Test("The broker's refusal to give somebody else's session is CONNACK 0x87 [attack 39]")
     func takeover() throws {
         let world = try world()
         world.answersConnect = { $0.userName == "bob" ? .refused(.notAuthorized) : nil }
@@ -252,7 +252,7 @@ import Testing
     @Test(
         """
         Only AUTH 0x18 with the same method and DISCONNECT may come before CONNACK [MQTT-3.1.2-30] [MQTT-4.12.0-3] \
-        [MQTT-4.12.0-5] [MQTT-3.15.1-1] [MQTT-3.15.2-1] [MQTT-3.14.0-1] [MQTT-3.1.0-2] (attack case 28)
+        [MQTT-4.12.0-5] [MQTT-3.15.1-1] [MQTT-3.15.2-1] [MQTT-3.14.0-1] [MQTT-3.1.0-2] [attack 28]
         """,
         arguments: forbidden)
     func comesTooSoon(name: String, bytes: String, code: ReasonCode) throws {
@@ -280,7 +280,7 @@ import Testing
         #expect(world.logged() == [.ended("p", .lost)])
     }
 
-    @Test("The time for CONNECT covers the whole exchange (attack case 44)")
+    @Test("The time for CONNECT covers the whole exchange [attack 44]")
     func timeout() throws {
         let world = try world()
         let slot = try world.open()
@@ -317,7 +317,7 @@ import Testing
         #expect(heard.count == 1 && heard.first?.contains("authentication") == false)
     }
 
-    @Test("AUTH from a client whose CONNECT had no method: 0x82 [MQTT-4.12.0-7] (attack case 28)")
+    @Test("AUTH from a client whose CONNECT had no method: 0x82 [MQTT-4.12.0-7] [attack 28]")
     func authWithoutMethod() throws {
         for bytes in ["f0 00", "f0 12 19 10 15 000d 'SCRAM-SHA-256'", "f0 12 18 10 15 000d 'SCRAM-SHA-256'"] {
             let world = try world(allowsAnonymous: true)
@@ -378,7 +378,7 @@ extension AuthenticateTests {
     }
 
     @Test(
-        "AUTH out of turn, or with another method: DISCONNECT [MQTT-4.12.1-1] [MQTT-3.15.1-1] (attack case 28)",
+        "AUTH out of turn, or with another method: DISCONNECT [MQTT-4.12.1-1] [MQTT-3.15.1-1] [attack 28]",
         arguments: [
             ("f0 12 18 10 15 000d 'SCRAM-SHA-256'", ReasonCode.protocolError),
             ("f0 12 00 10 15 000d 'SCRAM-SHA-256'", .protocolError), ("f0 00", .protocolError),
@@ -395,7 +395,7 @@ extension AuthenticateTests {
         #expect(world.isClosing(slot))
     }
 
-    @Test("Re-authentications have a limit in a minute: at it, one more, and the next minute (attack case 28) [M-43]")
+    @Test("Re-authentications have a limit in a minute: at it, one more, and the next minute [attack 28] [M-43]")
     func flood() throws {
         let world = try world()
         let slot = try authenticated(world)

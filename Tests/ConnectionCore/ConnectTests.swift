@@ -122,7 +122,7 @@ import Testing
     static let refused: [Refused] = [
         Refused(name: "an empty id in 3.1, whatever the flags", id: "", codes: [.v3_1: 2]),
         Refused(
-            name: "an empty id with CleanSession 0 [MQTT311-3.1.3-8] (attack case 34)", id: "", flags: "00",
+            name: "an empty id with CleanSession 0 [MQTT311-3.1.3-8] [attack 34]", id: "", flags: "00",
             codes: [.v3_1_1: 2]),
         Refused(name: "an id of 257 bytes", id: "'i'*257", codes: [.v3_1: 2, .v3_1_1: 2, .v5: 0x85]),
         Refused(
@@ -186,7 +186,7 @@ import Testing
         }
     }
 
-    @Test("An id may have as many bytes as the limit says: at it, one more, ten times, 65,535 (attack case 35)")
+    @Test("An id may have as many bytes as the limit says: at it, one more, ten times, 65,535 [attack 35]")
     func clientIDLength() throws {
         for (count, isTaken) in [(256, true), (257, false), (2_560, false), (65_535, false)] {
             let world = ConnectionWorld { $0.packetBeforeConnectBytesMax = 100_000 }
@@ -211,7 +211,7 @@ import Testing
         }
     }
 
-    @Test("An authentication method that is not known: 0x8C [MQTT-4.12.0-1] (attack case 28)")
+    @Test("An authentication method that is not known: 0x8C [MQTT-4.12.0-1] [attack 28]")
     func authenticationMethod() throws {
         let world = ConnectionWorld()
         let slot = try world.open()
@@ -221,7 +221,7 @@ import Testing
         #expect(world.logged() == [.refused("p", .badAuthenticationMethod)])
     }
 
-    @Test("A keep-alive above the operator's limit: MQTT 5 is told another, MQTT 3 is refused (attack case 45)")
+    @Test("A keep-alive above the operator's limit: MQTT 5 is told another, MQTT 3 is refused [attack 45]")
     func keepAliveMax() throws {
         for (keepAlive, answer5, isTaken) in [
             ("003c", "", true), ("003d", " serverKeepAlive=60", false), ("ffff", " serverKeepAlive=60", false),
@@ -259,7 +259,7 @@ import Testing
     // MARK: What cannot be read
 
     @Test(
-        "A wrong protocol level is answered in a form that every client reads [MQTT-3.1.2-2] (attack case 32)",
+        "A wrong protocol level is answered in a form that every client reads [MQTT-3.1.2-2] [attack 32]",
         arguments: ["0004 'MQTT' 06", "0004 'MQTT' 00", "0004 'MQTT' 84", "0004 'MQTT' 03", "0006 'MQIsdp' 04"])
     func protocolLevel(name: String) throws {
         let world = ConnectionWorld()
@@ -271,7 +271,7 @@ import Testing
     }
 
     @Test(
-        "A wrong protocol name is met with silence [MQTT-3.1.2-1] (attack case 32)",
+        "A wrong protocol name is met with silence [MQTT-3.1.2-1] [attack 32]",
         arguments: ["0004 'mqtt' 04", "0000 04", "0004 'MQTX' 05", "0006 'MQTT' 0000 04"])
     func protocolName(name: String) throws {
         let world = ConnectionWorld()
@@ -283,15 +283,15 @@ import Testing
 
     /// A CONNECT with a fault, by its connect flags and what follows the id, and the code for MQTT 5.
     static let faults: [(name: String, flags: String, rest: String, code: ReasonCode)] = [
-        ("the reserved flag [MQTT-3.1.2-3] (attack case 31)", "03", "", .malformedPacket),
-        ("will QoS 3 [MQTT-3.1.2-12] (attack case 31)", "1e", "00 0001 'w' 0000", .malformedPacket),
-        ("will QoS without a will [MQTT-3.1.2-11] (attack case 31)", "0a", "", .malformedPacket),
-        ("will RETAIN without a will [MQTT-3.1.2-13] (attack case 31)", "22", "", .malformedPacket),
-        ("bytes behind the last field (attack case 9)", "02", "00", .malformedPacket),
-        ("a user name announced and left out (attack case 8)", "82", "", .malformedPacket),
-        ("a user name with U+0000 (attack case 17)", "82", "0002 6100", .malformedPacket),
-        ("a user name with a surrogate (attack case 16)", "82", "0003 eda080", .malformedPacket),
-        ("will delay twice (attack case 21)", "06", "0a 18 00000001 18 00000001 0001 'w' 0000", .protocolError),
+        ("the reserved flag [MQTT-3.1.2-3] [attack 31]", "03", "", .malformedPacket),
+        ("will QoS 3 [MQTT-3.1.2-12] [attack 31]", "1e", "00 0001 'w' 0000", .malformedPacket),
+        ("will QoS without a will [MQTT-3.1.2-11] [attack 31]", "0a", "", .malformedPacket),
+        ("will RETAIN without a will [MQTT-3.1.2-13] [attack 31]", "22", "", .malformedPacket),
+        ("bytes behind the last field [attack 9]", "02", "00", .malformedPacket),
+        ("a user name announced and left out [attack 8]", "82", "", .malformedPacket),
+        ("a user name with U+0000 [attack 17]", "82", "0002 6100", .malformedPacket),
+        ("a user name with a surrogate [attack 16]", "82", "0003 eda080", .malformedPacket),
+        ("will delay twice [attack 21]", "06", "0a 18 00000001 18 00000001 0001 'w' 0000", .protocolError),
     ]
 
     @Test("A CONNECT with a fault: MQTT 5 clients hear why, others do not [MQTT311-3.1.4-1]", arguments: faults)
@@ -308,7 +308,7 @@ import Testing
         #expect(world.asked(slot).isEmpty && world.asked(old).isEmpty)
     }
 
-    @Test("A password needs a user name before MQTT 5 [MQTT311-3.1.2-22] (attack case 33)")
+    @Test("A password needs a user name before MQTT 5 [MQTT311-3.1.2-22] [attack 33]")
     func passwordWithoutUser() throws {
         for (version, isTaken) in [(ProtocolVersion.v3_1, false), (.v3_1_1, false), (.v5, true)] {
             let world = ConnectionWorld()
@@ -320,7 +320,7 @@ import Testing
     }
 
     @Test(
-        "Illegal values in the properties of CONNECT (attack cases 10, 21, 22, 23, 24)",
+        "Illegal values in the properties of CONNECT [attack 10, 21, 22, 23, 24]",
         arguments: [
             ("21 0000", ReasonCode.protocolError), ("27 00000000", .protocolError), ("17 02", .protocolError),
             ("19 02", .protocolError), ("21 0001 21 0001", .protocolError), ("7f 00", .malformedPacket),
@@ -335,7 +335,7 @@ import Testing
         #expect(heard.hasPrefix("CONNACK \(code)"))
     }
 
-    @Test("User properties have a limit: 32, one more, ten times, as many as fit (attack case 24)")
+    @Test("User properties have a limit: 32, one more, ten times, as many as fit [attack 24]")
     func userProperties() throws {
         for (count, isTaken) in [(32, true), (33, false), (320, false), (3_000, false)] {
             let world = ConnectionWorld()
@@ -351,7 +351,7 @@ import Testing
         }
     }
 
-    @Test("A user name and password of 65,535 bytes are too long before CONNECT is taken (attack case 29)")
+    @Test("A user name and password of 65,535 bytes are too long before CONNECT is taken [attack 29]")
     func longCredentials() throws {
         let world = ConnectionWorld()
         let slot = try world.open()
@@ -361,7 +361,7 @@ import Testing
         #expect(world.connections.connections[slot].partial.isEmpty)
     }
 
-    @Test("Composed and decomposed ids are two ids, and a byte order mark stays (attack cases 18, 19)")
+    @Test("Composed and decomposed ids are two ids, and a byte order mark stays [attack 18, 19]")
     func idsAreBytes() throws {
         var ids: [ClientID?] = []
         for id in ["c3a9", "65cc81", "efbbbf 'p'", "'p'"] {
@@ -373,7 +373,7 @@ import Testing
         #expect(ids == [.init([0xC3, 0xA9]), .init([0x65, 0xCC, 0x81]), .init([0xEF, 0xBB, 0xBF, 0x70]), "p"])
     }
 
-    @Test("Control characters in an id are escaped where a log prints it (attack case 20)")
+    @Test("Control characters in an id are escaped where a log prints it [attack 20]")
     func controlCharacters() throws {
         let world = ConnectionWorld()
         let slot = try world.open()
@@ -382,7 +382,7 @@ import Testing
         #expect(id.description == "\\x1b[2J\\x0a")
     }
 
-    @Test("What follows a CONNECT that is refused is not looked at [MQTT-3.1.4-6] (attack case 36)")
+    @Test("What follows a CONNECT that is refused is not looked at [MQTT-3.1.4-6] [attack 36]")
     func dataAfterRefusal() throws {
         for bad in [try connect(.v5, id: "'i'*257"), try connect(.v3_1_1, id: "", flags: "00")] {
             let world = ConnectionWorld()

@@ -97,7 +97,7 @@ import Testing
 
     @Test("A packet longer than the client's Maximum Packet Size is given up: at it, one more, ten times")
     func packetSize() throws {
-        // [MQTT-3.1.2-24] [MQTT-3.1.2-25] (attack case 7)
+        // [MQTT-3.1.2-24] [MQTT-3.1.2-25] [attack 7]
         for qos in [QoS.atMostOnce, .atLeastOnce] {
             for (size, isSent) in [(100, true), (101, false), (1_000, false)] {
                 let world = ConnectionWorld()
@@ -118,7 +118,7 @@ import Testing
 
     @Test("An answer longer than the client's Maximum Packet Size is not sent either, and the connection ends")
     func answerSize() throws {
-        // [MQTT-3.1.2-24] (attack case 7)
+        // [MQTT-3.1.2-24] [attack 7]
         let world = ConnectionWorld()
         let slot = try world.open()
         world.feed(slot, try connect(.v5, properties: "27 0000000f"))

@@ -10,7 +10,7 @@ import Testing
 @Suite struct EndTests {
     // MARK: Time
 
-    @Test("CONNECT has five seconds, to the nanosecond (attack case 44)")
+    @Test("CONNECT has five seconds, to the nanosecond [attack 44]")
     func connectTimeout() throws {
         let world = ConnectionWorld()
         let slot = try world.open()
@@ -119,7 +119,7 @@ import Testing
 
     // MARK: Limits
 
-    @Test("Connections have a limit in all: at it, one more, ten times (attack case 44)")
+    @Test("Connections have a limit in all: at it, one more, ten times [attack 44]")
     func connectionLimit() throws {
         let world = ConnectionWorld { $0.connectionsMax = 3 }
         let slots = try (0..<3).map { _ in try world.open() }
@@ -195,7 +195,7 @@ import Testing
         #expect(world.connections.takeClosing() == [second])
     }
 
-    @Test("A reset in the middle of a packet, over and over, leaves nothing behind (attack case 88)")
+    @Test("A reset in the middle of a packet, over and over, leaves nothing behind [attack 88]")
     func resets() throws {
         let world = ConnectionWorld()
         let begun = try connect(.v5) + packet("30", "0001 'a' 00 'x'*500").prefix(300)

@@ -98,7 +98,7 @@ import Testing
         return world.asked(slot) + world.heard(slot) + ["\(world.connections.counters)", "\(world.logged())"]
     }
 
-    @Test("A session byte by byte is the same session (attack case 11)", arguments: versions)
+    @Test("A session byte by byte is the same session [attack 11]", arguments: versions)
     func byteAtATime(version: ProtocolVersion) throws {
         let bytes = try Self.session(version)
         let whole = try result(version, [bytes[...]])
@@ -121,7 +121,7 @@ import Testing
         }
     }
 
-    @Test("10,000 packets in one read are 10,000 requests (attack case 12)")
+    @Test("10,000 packets in one read are 10,000 requests [attack 12]")
     func coalesced() throws {
         let world = ConnectionWorld()
         let slot = try world.client(.v3_1_1)
@@ -146,7 +146,7 @@ import Testing
 
     // MARK: Lengths
 
-    @Test("The first packet may have as many bytes as the limit says: at it, one more, ten times (attack case 5)")
+    @Test("The first packet may have as many bytes as the limit says: at it, one more, ten times [attack 5]")
     func firstPacketLength() throws {
         for (size, isTaken) in [(16_384, true), (16_385, false), (163_840, false)] {
             let world = ConnectionWorld { $0.clientIDBytesMax = 65_535 }
@@ -163,7 +163,7 @@ import Testing
     @Test(
         "A huge packet is refused at its header, with nothing allocated for it",
         arguments: [
-            ("30 ffffff7f", "(attack case 4)"), ("10 ffffff7f", "(attack case 5)"),
+            ("30 ffffff7f", "[attack 4]"), ("10 ffffff7f", "[attack 5]"),
         ])
     func hugeFirstPacket(header: String, tag: String) throws {
         let world = ConnectionWorld()
@@ -174,7 +174,7 @@ import Testing
         #expect(world.connections.connections[slot].partial.pending.memory.baseAddress == nil)
     }
 
-    @Test("A body that stalls takes memory as it comes, and ends with the time for CONNECT (attack case 6)")
+    @Test("A body that stalls takes memory as it comes, and ends with the time for CONNECT [attack 6]")
     func stalledBody() throws {
         let world = ConnectionWorld()
         let slot = try world.open()
@@ -191,7 +191,7 @@ import Testing
         #expect(world.logged() == [.ended(nil, .connectTimedOut)])
     }
 
-    @Test("Packets behind CONNECT may have as many bytes as the limit says (attack case 7)")
+    @Test("Packets behind CONNECT may have as many bytes as the limit says [attack 7]")
     func packetLength() throws {
         for (size, isTaken) in [(1_000, true), (1_001, false), (10_000, false)] {
             for version in versions {
@@ -228,7 +228,7 @@ import Testing
     ]
 
     @Test(
-        "Whatever comes before CONNECT ends the connection in silence [MQTT-3.1.0-1] (attack case 3)",
+        "Whatever comes before CONNECT ends the connection in silence [MQTT-3.1.0-1] [attack 3]",
         arguments: illegalBeforeConnect)
     func firstPacket(notation: String) throws {
         let world = ConnectionWorld()
@@ -243,49 +243,49 @@ import Testing
 
     /// What a client sends behind CONNECT, and the code an MQTT 5 client hears.
     static let illegal: [(notation: String, tag: String, code: ReasonCode)] = [
-        ("10 0d 0004 'MQTT' 04 02 003c 0001 'p'", "[MQTT-3.1.0-2] (attack case 30)", .protocolError),
-        ("10 00", "a second CONNECT that is no packet (attack case 30)", .protocolError),
-        ("10 0d 0004 'MQTT' 09 02 003c 0001 'p'", "a second CONNECT of level 9 (attack case 30)", .protocolError),
-        ("30 ffffffff01", "five bytes of length (attack cases 1, 15)", .malformedPacket),
-        ("c0 8000", "a length with a byte too many (attack case 2)", .malformedPacket),
-        ("40 01 00", "a body shorter than its fields (attack case 8)", .malformedPacket),
-        ("c0 01 78", "trailing bytes (attack case 9)", .malformedPacket),
-        ("30 05 0001 'a' 05 00", "a property length past the end (attack case 10)", .malformedPacket),
-        ("c1 00", "reserved flags (attack case 13)", .malformedPacket),
-        ("80 06 0001 00 0001 'a' 00", "reserved flags of SUBSCRIBE (attack case 13)", .malformedPacket),
-        ("00 00", "packet type 0 (attack case 14)", .protocolError),
-        ("20 03 000000", "CONNACK (attack case 14)", .protocolError),
-        ("90 04 0001 00 00", "SUBACK (attack case 14)", .protocolError),
-        ("b0 04 0001 00 00", "UNSUBACK (attack case 14)", .protocolError),
-        ("d0 00", "PINGRESP (attack case 14)", .protocolError),
-        ("d0 01 00", "PINGRESP with a body (attack case 14)", .protocolError),
-        ("30 06 0003 eda080 00", "a surrogate in a topic (attack case 16)", .malformedPacket),
-        ("30 05 0002 c0af 00", "an overlong form in a topic (attack case 16)", .malformedPacket),
-        ("30 05 0002 6100 00", "U+0000 in a topic (attack case 17)", .malformedPacket),
-        ("30 0e 0001 'a' 0a 02 00000001 02 00000001", "a property twice (attack case 21)", .protocolError),
-        ("30 06 0001 'a' 02 7f00", "an unknown property (attack case 22)", .malformedPacket),
-        ("30 07 0001 'a' 03 21 0001", "a property out of its place (attack case 22)", .malformedPacket),
-        ("30 06 0001 'a' 02 0102", "payload format 2 (attack case 23)", .protocolError),
-        ("82 09 0001 02 0b00 0001 'a' 00", "subscription identifier 0 (attack cases 23, 65)", .protocolError),
-        ("30 06 0001 'a' 02 0b01", "a client's subscription identifier (attack case 25)", .protocolError),
-        ("30 08 0001 'a' 04 08 0001 '#'", "a response topic with a wildcard (attack case 26)", .protocolError),
-        ("e0 07 00 05 11 0000000a", "an expiry for a session that had none (attack case 27)", .protocolError),
-        ("f0 00", "AUTH without a method (attack case 28)", .protocolError),
-        ("f0 06 18 04 15 0001 'm'", "AUTH with a method (attack case 28)", .protocolError),
-        ("30 06 0003 'a/#' 00", "a wildcard in a topic [MQTT-3.3.2-2] (attack case 49)", .malformedPacket),
-        ("30 04 0001 '+' 00", "a wildcard alone in a topic (attack case 49)", .malformedPacket),
-        ("30 03 0000 00", "an empty topic without an alias (attack case 50)", .protocolError),
-        ("30 06 0000 03 23 0001", "an alias that was never set (attack case 52)", .protocolError),
-        ("30 07 0001 'a' 03 23 0000", "alias 0 [MQTT-3.3.2-8] (attack case 52)", .topicAliasInvalid),
-        ("30 07 0001 'a' 03 23 0011", "an alias above the maximum (attack case 52)", .topicAliasInvalid),
-        ("30 07 0001 'a' 03 23 ffff", "an alias far above the maximum (attack case 52)", .topicAliasInvalid),
-        ("36 06 0001 'a' 0001 00", "QoS 3 [MQTT-3.3.1-4] (attack case 53)", .malformedPacket),
-        ("38 04 0001 'a' 00", "DUP at QoS 0 [MQTT-3.3.1-2] (attack case 53)", .malformedPacket),
-        ("32 06 0001 'a' 0000 00", "packet identifier 0 (attack case 53)", .protocolError),
-        ("82 06 0001 00 0001 'a'", "a filter without options (attack case 57)", .malformedPacket),
-        ("82 07 0001 00 0001 'a' 03", "a filter at QoS 3 (attack case 57)", .protocolError),
-        ("82 07 0001 00 0001 'a' c0", "reserved bits in options (attack case 57)", .malformedPacket),
-        ("82 03 0001 00", "no filter at all (attack case 57)", .protocolError),
+        ("10 0d 0004 'MQTT' 04 02 003c 0001 'p'", "[MQTT-3.1.0-2] [attack 30]", .protocolError),
+        ("10 00", "a second CONNECT that is no packet [attack 30]", .protocolError),
+        ("10 0d 0004 'MQTT' 09 02 003c 0001 'p'", "a second CONNECT of level 9 [attack 30]", .protocolError),
+        ("30 ffffffff01", "five bytes of length [attack 1, 15]", .malformedPacket),
+        ("c0 8000", "a length with a byte too many [attack 2]", .malformedPacket),
+        ("40 01 00", "a body shorter than its fields [attack 8]", .malformedPacket),
+        ("c0 01 78", "trailing bytes [attack 9]", .malformedPacket),
+        ("30 05 0001 'a' 05 00", "a property length past the end [attack 10]", .malformedPacket),
+        ("c1 00", "reserved flags [attack 13]", .malformedPacket),
+        ("80 06 0001 00 0001 'a' 00", "reserved flags of SUBSCRIBE [attack 13]", .malformedPacket),
+        ("00 00", "packet type 0 [attack 14]", .protocolError),
+        ("20 03 000000", "CONNACK [attack 14]", .protocolError),
+        ("90 04 0001 00 00", "SUBACK [attack 14]", .protocolError),
+        ("b0 04 0001 00 00", "UNSUBACK [attack 14]", .protocolError),
+        ("d0 00", "PINGRESP [attack 14]", .protocolError),
+        ("d0 01 00", "PINGRESP with a body [attack 14]", .protocolError),
+        ("30 06 0003 eda080 00", "a surrogate in a topic [attack 16]", .malformedPacket),
+        ("30 05 0002 c0af 00", "an overlong form in a topic [attack 16]", .malformedPacket),
+        ("30 05 0002 6100 00", "U+0000 in a topic [attack 17]", .malformedPacket),
+        ("30 0e 0001 'a' 0a 02 00000001 02 00000001", "a property twice [attack 21]", .protocolError),
+        ("30 06 0001 'a' 02 7f00", "an unknown property [attack 22]", .malformedPacket),
+        ("30 07 0001 'a' 03 21 0001", "a property out of its place [attack 22]", .malformedPacket),
+        ("30 06 0001 'a' 02 0102", "payload format 2 [attack 23]", .protocolError),
+        ("82 09 0001 02 0b00 0001 'a' 00", "subscription identifier 0 [attack 23, 65]", .protocolError),
+        ("30 06 0001 'a' 02 0b01", "a client's subscription identifier [attack 25]", .protocolError),
+        ("30 08 0001 'a' 04 08 0001 '#'", "a response topic with a wildcard [attack 26]", .protocolError),
+        ("e0 07 00 05 11 0000000a", "an expiry for a session that had none [attack 27]", .protocolError),
+        ("f0 00", "AUTH without a method [attack 28]", .protocolError),
+        ("f0 06 18 04 15 0001 'm'", "AUTH with a method [attack 28]", .protocolError),
+        ("30 06 0003 'a/#' 00", "a wildcard in a topic [MQTT-3.3.2-2] [attack 49]", .malformedPacket),
+        ("30 04 0001 '+' 00", "a wildcard alone in a topic [attack 49]", .malformedPacket),
+        ("30 03 0000 00", "an empty topic without an alias [attack 50]", .protocolError),
+        ("30 06 0000 03 23 0001", "an alias that was never set [attack 52]", .protocolError),
+        ("30 07 0001 'a' 03 23 0000", "alias 0 [MQTT-3.3.2-8] [attack 52]", .topicAliasInvalid),
+        ("30 07 0001 'a' 03 23 0011", "an alias above the maximum [attack 52]", .topicAliasInvalid),
+        ("30 07 0001 'a' 03 23 ffff", "an alias far above the maximum [attack 52]", .topicAliasInvalid),
+        ("36 06 0001 'a' 0001 00", "QoS 3 [MQTT-3.3.1-4] [attack 53]", .malformedPacket),
+        ("38 04 0001 'a' 00", "DUP at QoS 0 [MQTT-3.3.1-2] [attack 53]", .malformedPacket),
+        ("32 06 0001 'a' 0000 00", "packet identifier 0 [attack 53]", .protocolError),
+        ("82 06 0001 00 0001 'a'", "a filter without options [attack 57]", .malformedPacket),
+        ("82 07 0001 00 0001 'a' 03", "a filter at QoS 3 [attack 57]", .protocolError),
+        ("82 07 0001 00 0001 'a' c0", "reserved bits in options [attack 57]", .malformedPacket),
+        ("82 03 0001 00", "no filter at all [attack 57]", .protocolError),
     ]
 
     @Test("What a client must not send ends the connection with a reason in MQTT 5", arguments: illegal)
@@ -324,7 +324,7 @@ import Testing
         }
     }
 
-    @Test("Every packet cut short, its length made to fit, ends the connection or is another packet (attack case 8)")
+    @Test("Every packet cut short, its length made to fit, ends the connection or is another packet [attack 8]")
     func truncated() throws {
         for vector in try FixtureNotation.vectors(in: "mqtt") where vector.packet != nil {
             guard let version = ["3.1": ProtocolVersion.v3_1, "3.1.1": .v3_1_1, "5.0": .v5][vector.version] else {
@@ -380,7 +380,7 @@ import Testing
         #expect(world.pending(slot).isEmpty)
     }
 
-    @Test("Aliases end with their connection [MQTT-3.3.2-7] (attack case 52)")
+    @Test("Aliases end with their connection [MQTT-3.3.2-7] [attack 52]")
     func aliasesAcrossReconnect() throws {
         let world = ConnectionWorld()
         let first = try world.client(.v5)
@@ -392,7 +392,7 @@ import Testing
         #expect(world.heard(second) == ["DISCONNECT protocolError"])
     }
 
-    @Test("The memory of aliases is bounded by their number and the length of a topic (attack case 52)")
+    @Test("The memory of aliases is bounded by their number and the length of a topic [attack 52]")
     func aliasMemory() throws {
         for (count, isTaken) in [(1_024, true), (1_025, false), (10_240, false)] {
             let world = ConnectionWorld()
@@ -415,7 +415,7 @@ import Testing
         #expect(world.heard(slot) == ["DISCONNECT topicAliasInvalid"])
     }
 
-    @Test("Composed and decomposed topics are two topics (attack case 19)")
+    @Test("Composed and decomposed topics are two topics [attack 19]")
     func topicsAreBytes() throws {
         let world = ConnectionWorld()
         let slot = try world.client(.v3_1_1)

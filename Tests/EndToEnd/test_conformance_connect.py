@@ -36,7 +36,7 @@ def malformed(version):
 @ill_formed
 def test_ill_formed_text_in_connect(broker, version, text):
     """[MQTT-1.5.4-1] [MQTT-1.5.4-2] [MQTT-3.1.3-4] [MQTT-3.1.3-11] [MQTT-3.1.3-12]
-    [MQTT311-1.5.3-1] [MQTT311-1.5.3-2] [MQTT311-3.1.3-4] [MQTT311-3.1.3-10] [MQTT311-3.1.3-11]"""
+    [MQTT311-1.5.3-1] [MQTT311-1.5.3-2] [MQTT311-3.1.3-4] [MQTT311-3.1.3-10] [MQTT311-3.1.3-11] [attack 16, 17]"""
     for packet in (connect(version, text), connect(version, "c", will=will(text)),
                    connect(version, "c", user=text, password="x")):
         answer = refusal(broker, version, packet)
@@ -47,14 +47,15 @@ def test_ill_formed_text_in_connect(broker, version, text):
 @ill_formed
 def test_ill_formed_topics_and_filters(broker, version, text):
     """[MQTT-1.5.4-1] [MQTT-1.5.4-2] [MQTT-3.3.2-1] [MQTT-3.8.3-1] [MQTT-3.10.3-1] [MQTT-4.7.3-2]
-    [MQTT311-1.5.3-1] [MQTT311-1.5.3-2] [MQTT311-3.3.2-1] [MQTT311-3.8.3-1] [MQTT311-3.10.3-1] [MQTT311-4.7.3-2]"""
+    [MQTT311-1.5.3-1] [MQTT311-1.5.3-2] [MQTT311-3.3.2-1] [MQTT311-3.8.3-1] [MQTT311-3.10.3-1] [MQTT311-4.7.3-2]
+    [attack 16, 17]"""
     for packet in (publish(version, text), subscribe(version, 1, (text, 0)), unsubscribe(version, 1, text)):
         assert violation(broker, version, packet) == malformed(version)
 
 
 @ill_formed
 def test_ill_formed_text_in_properties(broker, text):
-    """[MQTT-1.5.4-1] [MQTT-1.5.7-1] [MQTT-3.3.2-13] [MQTT-3.3.2-19]"""
+    """[MQTT-1.5.4-1] [MQTT-1.5.7-1] [MQTT-3.3.2-13] [MQTT-3.3.2-19] [attack 16, 17]"""
     for values in ({"response_topic": text}, {"content_type": text}, {"user_property": [(text, "v")]},
                    {"user_property": [("k", text)]}):
         assert violation(broker, V5, publish(V5, "t", **values)) == 0x81
@@ -62,7 +63,7 @@ def test_ill_formed_text_in_properties(broker, text):
 
 @both_versions
 def test_a_byte_order_mark_is_a_character(broker, version, mine):
-    """[MQTT-1.5.4-3] [MQTT311-1.5.3-3]"""
+    """[MQTT-1.5.4-3] [MQTT311-1.5.3-3] [attack 18]"""
     marked = "\ufeff" + mine
     with Client(broker, version) as client:
         client.subscribe(marked)
@@ -81,7 +82,7 @@ def test_a_byte_order_mark_is_a_character(broker, version, mine):
 
 @pytest.mark.parametrize("packet", ["c0 80 00", "30 86 00 0001 'a' 00 'xx'", "30 06 0001 'a' 80 00 'x'"])
 def test_numbers_that_are_longer_than_they_need_be(broker, packet):
-    """[MQTT-1.5.5-1]"""
+    """[MQTT-1.5.5-1] [attack 2]"""
     assert violation(broker, V5, octets(packet)) == 0x81
 
 
@@ -93,7 +94,7 @@ def test_numbers_that_are_longer_than_they_need_be(broker, packet):
 def test_reserved_flags(broker, version, first):
     """[MQTT-2.1.3-1] [MQTT-3.6.1-1] [MQTT-3.8.1-1] [MQTT-3.10.1-1] [MQTT-3.14.1-1] [MQTT-4.13.1-1]
     [MQTT311-2.2.2-1] [MQTT311-2.2.2-2] [MQTT311-3.6.1-1] [MQTT311-3.8.1-1] [MQTT311-3.10.1-1] [MQTT311-3.14.1-1]
-    [MQTT311-4.8.0-1]"""
+    [MQTT311-4.8.0-1] [attack 13]"""
     bodies = {0x8: subscribe(version, 1, ("a", 0))[2:], 0xA: unsubscribe(version, 1, "a")[2:], 0xC: b"", 0xE: b""}
     packet = frame(first, bodies.get(first >> 4, number(1)))
     assert violation(broker, version, packet) == malformed(version)
@@ -101,7 +102,7 @@ def test_reserved_flags(broker, version, first):
 
 @both_versions
 def test_the_first_packet_is_connect(broker, version):
-    """[MQTT-3.1.0-1] [MQTT311-3.1.0-1]"""
+    """[MQTT-3.1.0-1] [MQTT311-3.1.0-1] [attack 3]"""
     for packet in (publish(version, "a"), subscribe(version, 1, ("a", 0)), b"\xc0\x00", disconnect(version)):
         with Wire(broker.tcp) as wire:
             assert wire.send(packet).rest() == b""
@@ -143,13 +144,13 @@ def test_packets_without_properties_say_so(broker, mine):
 
 @both_versions
 def test_a_second_connect(broker, version):
-    """[MQTT-3.1.0-2] [MQTT-4.13.1-1] [MQTT311-3.1.0-2] [MQTT311-4.8.0-1]"""
+    """[MQTT-3.1.0-2] [MQTT-4.13.1-1] [MQTT311-3.1.0-2] [MQTT311-4.8.0-1] [attack 30]"""
     assert violation(broker, version, connect(version)) == (0x82 if version == V5 else None)
 
 
 @both_versions
 def test_another_protocol_name(broker, version):
-    """[MQTT-3.1.2-1] [MQTT311-3.1.2-1]"""
+    """[MQTT-3.1.2-1] [MQTT311-3.1.2-1] [attack 32]"""
     for name in ("MQTX", "mqtt", "MQT", "MQTTT", ""):
         packet = frame(0x10, data(name) + connect(version)[8:])
         with Wire(broker.tcp) as wire:
@@ -158,7 +159,7 @@ def test_another_protocol_name(broker, version):
 
 @pytest.mark.parametrize("level", [0, 1, 2, 3, 6, 0x7F, 0x84])
 def test_another_protocol_level(broker, level):
-    """[MQTT-3.1.2-2] [MQTT311-3.1.2-2] [MQTT311-3.2.2-4] [MQTT311-3.2.2-5]"""
+    """[MQTT-3.1.2-2] [MQTT311-3.1.2-2] [MQTT311-3.2.2-4] [MQTT311-3.2.2-5] [attack 32]"""
     packet = bytearray(connect(V311))
     packet[8] = level
     with Wire(broker.tcp) as wire:
@@ -174,14 +175,14 @@ BAD_FLAGS = {"reserved": 0x01, "will QoS 1 without will": 0x08, "will QoS 2 with
 @pytest.mark.parametrize("flags", BAD_FLAGS.values(), ids=BAD_FLAGS.keys())
 def test_connect_flags_that_must_not_be(broker, version, flags):
     """[MQTT-3.1.2-3] [MQTT-3.1.2-11] [MQTT-3.1.2-13] [MQTT-3.1.4-1]
-    [MQTT311-3.1.2-3] [MQTT311-3.1.2-11] [MQTT311-3.1.2-13] [MQTT311-3.1.2-15] [MQTT311-3.1.4-1]"""
+    [MQTT311-3.1.2-3] [MQTT311-3.1.2-11] [MQTT311-3.1.2-13] [MQTT311-3.1.2-15] [MQTT311-3.1.4-1] [attack 31]"""
     answer = refusal(broker, version, connect(version, "c", flags=flags))
     assert answer.code == 0x81 if version == V5 else answer is None
 
 
 @both_versions
 def test_a_will_at_qos_3(broker, version):
-    """[MQTT-3.1.2-12] [MQTT311-3.1.2-14]"""
+    """[MQTT-3.1.2-12] [MQTT311-3.1.2-14] [attack 31]"""
     answer = refusal(broker, version, connect(version, "c", will=will("w", qos=3)))
     assert answer.code == 0x81 if version == V5 else answer is None
 
@@ -442,7 +443,7 @@ def test_an_assigned_identifier_is_told_and_is_the_clients_own(broker, mine):
 def test_an_identifier_that_is_refused(broker, version):
     """Ours may have 256 bytes. [MQTT-3.1.3-8] [MQTT-3.1.4-2] [MQTT-3.2.2-6] [MQTT-3.2.2-7] [MQTT-3.2.2-8]
     [MQTT-4.13.2-1]
-    [MQTT311-3.1.3-9] [MQTT311-3.2.2-4] [MQTT311-3.2.2-5]"""
+    [MQTT311-3.1.3-9] [MQTT311-3.2.2-4] [MQTT311-3.2.2-5] [attack 35]"""
     with Client(broker, version, "x" * 256) as longest:
         longest.ping()
     answer = refusal(broker, version, connect(version, "x" * 257))
@@ -450,7 +451,7 @@ def test_an_identifier_that_is_refused(broker, version):
 
 
 def test_a_session_needs_an_identifier_before_mqtt_5(broker):
-    """[MQTT311-3.1.3-7] [MQTT311-3.1.3-8] [MQTT311-3.2.2-4] [MQTT311-3.2.2-5]"""
+    """[MQTT311-3.1.3-7] [MQTT311-3.1.3-8] [MQTT311-3.2.2-4] [MQTT311-3.2.2-5] [attack 34]"""
     answer = refusal(broker, V311, connect(V311, "", clean=False))
     assert (answer.present, answer.code) == (0, 2)
 
@@ -475,7 +476,7 @@ def test_a_connect_that_may_not_be(start_gateway, version):
 
 @both_versions
 def test_a_client_that_comes_twice(broker, version, mine):
-    """[MQTT-3.1.4-3] [MQTT-4.13.2-1] [MQTT311-3.1.4-2]"""
+    """[MQTT-3.1.4-3] [MQTT-4.13.2-1] [MQTT311-3.1.4-2] [attack 38]"""
     first = Client(broker, version, mine, **keeping(version))
     with Client(broker, version, mine, **keeping(version)) as second:
         assert first.end() == (0x8E if version == V5 else None)
@@ -485,7 +486,7 @@ def test_a_client_that_comes_twice(broker, version, mine):
 
 @both_versions
 def test_nothing_behind_a_rejected_connect_is_processed(broker, version, mine):
-    """[MQTT-3.1.4-6] [MQTT311-3.1.4-5] [MQTT-3.14.0-1] [MQTT-3.2.0-1] [MQTT311-3.2.0-1]"""
+    """[MQTT-3.1.4-6] [MQTT311-3.1.4-5] [MQTT-3.14.0-1] [MQTT-3.2.0-1] [MQTT311-3.2.0-1] [attack 36]"""
     with Client(broker, version) as witness:
         witness.subscribe(mine)
         behind = publish(version, mine, "smuggled", 1, 1, retain=True) + subscribe(version, 2, ("#", 0)) + b"\xc0\x00"
@@ -538,7 +539,7 @@ def test_a_listener_without_retained_messages(start_gateway, mine):
 
 
 def test_a_packet_above_the_servers_maximum(start_gateway):
-    """[MQTT-3.2.2-15]"""
+    """[MQTT-3.2.2-15] [attack 7]"""
     gateway = start_gateway("max_packet_size 1000\nlistener 0 127.0.0.1\n")
     with Client(gateway, V5) as client:
         assert client.connack.properties["maximum_packet_size"] == 1_000
@@ -548,14 +549,14 @@ def test_a_packet_above_the_servers_maximum(start_gateway):
 
 @both_versions
 def test_a_keep_alive_of_the_client_holds(broker, version):
-    """[MQTT-3.1.2-22] [MQTT-3.2.2-22] [MQTT311-3.1.2-24]"""
+    """[MQTT-3.1.2-22] [MQTT-3.2.2-22] [MQTT311-3.1.2-24] [attack 47]"""
     with Client(broker, version, keep_alive=1) as client:
         assert version == V311 or "server_keep_alive" not in client.connack.properties
         assert client.end() == (0x8D if version == V5 else None)
 
 
 def test_a_keep_alive_of_the_server_is_told_and_kept(start_gateway):
-    """[MQTT-3.1.2-22] [MQTT-3.2.2-21] [MQTT-3.1.2-21]"""
+    """[MQTT-3.1.2-22] [MQTT-3.2.2-21] [MQTT-3.1.2-21] [attack 45]"""
     gateway = start_gateway("max_keepalive 1\nlistener 0 127.0.0.1\n")
     with Client(gateway, V5, keep_alive=60) as client:
         assert client.connack.properties["server_keep_alive"] == 1
@@ -599,7 +600,7 @@ def test_without_problem_information_answers_say_the_code_alone(broker, mine):
 
 
 def test_a_message_too_large_for_the_client_counts_as_sent(broker, mine):
-    """[MQTT-3.1.2-24] [MQTT-3.1.2-25]"""
+    """[MQTT-3.1.2-24] [MQTT-3.1.2-25] [attack 7]"""
     with Client(broker, V5, maximum_packet_size=100, receive_maximum=1) as client, Client(broker, V5) as sender:
         client.subscribe(mine)
         overhead = len(publish(V5, mine, "", 1, 1))

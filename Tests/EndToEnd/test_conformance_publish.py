@@ -22,7 +22,7 @@ def violation(broker, version, packet):
 @both_versions
 def test_a_message_at_qos_0_has_no_identifier(broker, version, mine):
     """On its way in and out. [MQTT-2.2.1-2] [MQTT-3.3.1-2] [MQTT-4.3.1-1]
-    [MQTT311-2.3.1-5] [MQTT311-3.3.1-2] [MQTT311-4.3.1-1]"""
+    [MQTT311-2.3.1-5] [MQTT311-3.3.1-2] [MQTT311-4.3.1-1] [attack 53]"""
     with Client(broker, version) as client:
         client.subscribe(mine)
         # What could be an identifier is payload.
@@ -34,7 +34,7 @@ def test_a_message_at_qos_0_has_no_identifier(broker, version, mine):
 @both_versions
 @pytest.mark.parametrize("qos", [1, 2])
 def test_a_message_needs_an_identifier_above_qos_0(broker, version, qos):
-    """[MQTT-2.2.1-3] [MQTT311-2.3.1-1]"""
+    """[MQTT-2.2.1-3] [MQTT311-2.3.1-1] [attack 53]"""
     for packet in (publish(version, "t", "", qos, 0), subscribe(version, 0, ("t", 0)),
                    frame(0xA2, number(0) + (b"\0" if version == V5 else b"") + data("t"))):
         assert violation(broker, version, packet) == (0x82 if version == V5 else None)
@@ -59,7 +59,7 @@ def test_dup_is_set_for_what_is_delivered_again_and_for_nothing_else(broker, ver
 
 @both_versions
 def test_both_qos_bits(broker, version):
-    """[MQTT-3.3.1-4] [MQTT311-3.3.1-4]"""
+    """[MQTT-3.3.1-4] [MQTT311-3.3.1-4] [attack 53]"""
     assert violation(broker, version, publish(version, "t", "", 3, 1)) == (0x81 if version == V5 else None)
 
 
@@ -132,14 +132,14 @@ def test_retain_as_published(broker, mine, qos):
 
 @both_versions
 def test_wildcards_in_a_topic_name(broker, version):
-    """[MQTT-3.3.2-2] [MQTT-4.7.0-1] [MQTT311-3.3.2-2] [MQTT311-4.7.1-1]"""
+    """[MQTT-3.3.2-2] [MQTT-4.7.0-1] [MQTT311-3.3.2-2] [MQTT311-4.7.1-1] [attack 49]"""
     for topic in ("#", "+", "a/+", "a/#", "a+b", "#a"):
         assert violation(broker, version, publish(version, topic)) == (0x81 if version == V5 else None)
 
 
 @both_versions
 def test_a_topic_name_has_one_character_at_least(broker, version):
-    """[MQTT-4.7.3-1] [MQTT311-4.7.3-1]"""
+    """[MQTT-4.7.3-1] [MQTT311-4.7.3-1] [attack 50]"""
     assert violation(broker, version, publish(version, "")) == (0x82 if version == V5 else None)
     with Client(broker, version) as client:
         client.subscribe("/")
@@ -196,13 +196,13 @@ def test_properties_of_a_message_reach_all_subscribers_unaltered(broker, mine, q
 
 
 def test_the_response_topic_has_no_wildcard(broker):
-    """[MQTT-3.3.2-14]"""
+    """[MQTT-3.3.2-14] [attack 26]"""
     for topic in ("#", "a/+"):
         assert violation(broker, V5, publish(V5, "t", response_topic=topic)) == 0x82
 
 
 def test_every_alias_up_to_the_maximum(broker, mine):
-    """[MQTT-3.3.2-12] [MQTT-3.3.2-9] [MQTT-3.3.2-8]"""
+    """[MQTT-3.3.2-12] [MQTT-3.3.2-9] [MQTT-3.3.2-8] [attack 52]"""
     with Client(broker, V5) as client:
         maximum = client.connack.properties["topic_alias_maximum"]
         assert maximum > 0
@@ -220,7 +220,7 @@ def test_every_alias_up_to_the_maximum(broker, mine):
 
 
 def test_aliases_end_with_their_connection(broker, mine):
-    """[MQTT-3.3.2-7]"""
+    """[MQTT-3.3.2-7] [attack 52]"""
     with Client(broker, V5, mine, **keeping(V5)) as client:
         client.publish(mine, "x", topic_alias=1)
     with Client(broker, V5, mine, **keeping(V5)) as client:
@@ -311,12 +311,12 @@ def test_identifiers_options_and_properties_wait_with_a_message(broker, mine):
 
 
 def test_a_subscription_identifier_from_a_client(broker):
-    """[MQTT-3.3.4-6]"""
+    """[MQTT-3.3.4-6] [attack 25]"""
     assert violation(broker, V5, publish(V5, "t", subscription_identifier=1)) == 0x82
 
 
 def test_more_messages_than_the_servers_receive_maximum(broker, mine):
-    """As many are taken, one more is not. [MQTT-3.3.4-7]"""
+    """As many are taken, one more is not. [MQTT-3.3.4-7] [attack 67]"""
     with Client(broker, V5) as client:
         maximum = client.connack.properties["receive_maximum"]
         for identifier in range(1, maximum + 1):
@@ -395,7 +395,7 @@ def test_messages_that_waited_keep_their_order(broker, version, mine):
 
 @both_versions
 def test_packets_in_any_pieces(broker, version, mine):
-    """Byte by byte and all at once: the stream is the same. [MQTT-4.2.0-1] [MQTT311-7.1.1-1]"""
+    """Byte by byte and all at once: the stream is the same. [MQTT-4.2.0-1] [MQTT311-7.1.1-1] [attack 11]"""
     session = (connect(version, mine) + subscribe(version, 1, (mine, 1)) + publish(version, mine, "one", 1, 2)
                + publish(version, mine, "two") + b"\xc0\x00" + b"\xe0\x00")
     heard = []

@@ -21,13 +21,13 @@ def violation(broker, version, packet):
 
 @both_versions
 def test_a_subscribe_without_a_filter(broker, version):
-    """[MQTT-3.8.3-2] [MQTT311-3.8.3-3] [MQTT311-4.8.0-1]"""
+    """[MQTT-3.8.3-2] [MQTT311-3.8.3-3] [MQTT311-4.8.0-1] [attack 57]"""
     assert violation(broker, version, subscribe(version, 1)) == (0x82 if version == V5 else None)
 
 
 @both_versions
 def test_options_that_there_are_not(broker, version):
-    """[MQTT-3.8.3-5] [MQTT311-3.8.3-4]"""
+    """[MQTT-3.8.3-5] [MQTT311-3.8.3-4] [attack 57]"""
     bad = [0x03, 0x40, 0x80, 0xC0] + ([0x30] if version == V5 else [0x04, 0x08, 0x10, 0x20])
     for options in bad:
         code = violation(broker, version, subscribe(version, 1, ("a", options)))
@@ -186,7 +186,7 @@ BAD_FILTERS = ["a#", "a/#/b", "#/", "#a", "a/b#", "+a", "a+", "a/+b/c", "a/b+", 
 @both_versions
 @pytest.mark.parametrize("name", BAD_FILTERS)
 def test_wildcards_stand_alone(broker, version, name):
-    """[MQTT-4.7.1-1] [MQTT-4.7.1-2] [MQTT311-4.7.1-2] [MQTT311-4.7.1-3]"""
+    """[MQTT-4.7.1-1] [MQTT-4.7.1-2] [MQTT311-4.7.1-2] [MQTT311-4.7.1-3] [attack 58]"""
     with Client(broker, version) as client:
         assert client.subscribe(name) == [REFUSED[version]]
 
@@ -224,7 +224,7 @@ def test_what_filters_match(broker, version, mine, name, matching, others):
 
 @both_versions
 def test_wildcards_do_not_match_dollar_topics(gateway, version):
-    """[MQTT-4.7.2-1] [MQTT311-4.7.2-1]"""
+    """[MQTT-4.7.2-1] [MQTT311-4.7.2-1] [attack 54]"""
     with Client(gateway, version) as client, Client(gateway, version) as named:
         client.subscribe("#", "+/broker/version", "+/#", "+/broker/+")
         # The version is retained there, and the rest comes each second.
@@ -235,7 +235,7 @@ def test_wildcards_do_not_match_dollar_topics(gateway, version):
 
 @both_versions
 def test_names_are_neither_normalized_nor_changed(broker, version, mine):
-    """[MQTT-4.7.3-4] [MQTT311-4.7.3-4]"""
+    """[MQTT-4.7.3-4] [MQTT311-4.7.3-4] [attack 19]"""
     names = ["ü", "u\u0308", "\u212b", "\u00c5", "a ", "A ", " a", "\u200b", "\ufffd", "a%20"]
     for name in names:
         with Client(broker, version) as client:

@@ -70,6 +70,7 @@ def test_random_streams(gateway):
 
 @pytest.mark.parametrize("qos", [0, 1])
 def test_a_reader_that_does_not_read(gateway, qos):
+    """[attack 86]"""
     connect = frame(0x10, "0004 'MQTT' 04 02 0000 0004 'slow'")
     with Wire(gateway.tcp, connect=connect) as slow:
         slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -112,6 +113,7 @@ def test_a_reader_that_pauses_and_goes_on(gateway):
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_a_storm_of_retained_messages(gateway, qos):
+    """[attack 63]"""
     with Wire(gateway.tcp, connect=CONNECT_311) as sender:
         for number in range(5_000):
             sender.send(frame(0x31, octets("0009") + b"kept/%04d" % number + b"x" * 1_000))
@@ -123,6 +125,7 @@ def test_a_storm_of_retained_messages(gateway, qos):
 
 
 def test_a_client_that_asks_and_does_not_read_is_ended(gateway):
+    """[attack 86]"""
     with Wire(gateway.tcp, connect=CONNECT_311) as wire:
         wire.socket.settimeout(30)
         before = gateway.resident_kilobytes()
@@ -137,6 +140,7 @@ def test_a_client_that_asks_and_does_not_read_is_ended(gateway):
 
 
 def test_connections_that_say_nothing_are_closed(start_gateway):
+    """[attack 44]"""
     gateway = start_gateway("connect_timeout 1\nlistener 0 127.0.0.1\n")
     begin = time.monotonic()
     wires = [Wire(gateway.tcp) for _ in range(100)]
@@ -181,6 +185,7 @@ def test_connections_come_and_go_without_a_trace(gateway):
 
 
 def test_topics_come_and_go_without_a_trace(gateway):
+    """[attack 55]"""
     def names(first, last):
         return b"".join(frame(0x30, octets("0010 'some/topic'") + b"%06dx" % number) for number in range(first, last))
 

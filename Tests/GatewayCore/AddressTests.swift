@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct AddressTests {
     @Test(
-        "Messages from unknown addresses get DISCONNECT [D-14] [D-16] (attack case 104)",
+        "Messages from unknown addresses get DISCONNECT [D-14] [D-16] [attack 104]",
         arguments: samples(
             SNPacket.publish(SNPublish(.one, 1, msgID: 1)), .publish(SNPublish(.zero, 1)),
             .register(topicID: 0, msgID: 1, topicName: view("t")),
@@ -27,7 +27,7 @@ import Testing
     }
 
     @Test(
-        "What only gateways say is never answered (attack case 103)",
+        "What only gateways say is never answered [attack 103]",
         arguments: samples(
             SNPacket.advertise(gwID: 1, duration: 900), .gwInfo(gwID: 1, gwAdd: .empty), .connack(.accepted),
             .willTopicReq,
@@ -56,7 +56,7 @@ import Testing
         #expect(world.receive(.pubrel(msgID: 1)) == [])
     }
 
-    @Test("SEARCHGW is answered with GWINFO without an address, at the strangers' rate [D-41] (attack case 117)")
+    @Test("SEARCHGW is answered with GWINFO without an address, at the strangers' rate [D-41] [attack 117]")
     func searchGW() {
         var world = World { $0.unlisted.gatewayID = 7 }
         #expect(world.receive(.searchGW(radius: 1)) == ["1 GWINFO 7 0"])
@@ -120,7 +120,7 @@ import Testing
         #expect(world.attach(sessionPresent: true, expiry: .max) == ["2:1 CONNACK 0", "0? open"])
     }
 
-    @Test("CleanSession=1 from elsewhere deletes nothing before the owner was asked (attack case 107)")
+    @Test("CleanSession=1 from elsewhere deletes nothing before the owner was asked [attack 107]")
     func spoofedClean() {
         var world = World()
         _ = world.connect(clean: false)
@@ -222,7 +222,7 @@ import Testing
         #expect(world.receive(.pingreq(clientID: .empty)) == ["1 DISCONNECT"])
     }
 
-    @Test("PINGREQ with the id of a sleeping device from another address gets nothing of it (attack case 108) [D-13]")
+    @Test("PINGREQ with the id of a sleeping device from another address gets nothing of it [attack 108] [D-13]")
     func wakeByAddress() {
         var world = World()
         _ = world.connect()
@@ -241,7 +241,7 @@ import Testing
     }
 
     @Test(
-        "PINGREQ with another id from an active device's address: the address was used again [D-11] (attack case 111)")
+        "PINGREQ with another id from an active device's address: the address was used again [D-11] [attack 111]")
     func reusedAddress() {
         var world = World()
         _ = world.connect("sleeper", port: 1, slot: 0)
@@ -253,7 +253,7 @@ import Testing
         #expect(world.gateway.path(of: 0) == World.path(2))
     }
 
-    @Test("A sleeper whose address is used by another stays asleep and wakes from a third (attack case 111)")
+    @Test("A sleeper whose address is used by another stays asleep and wakes from a third [attack 111]")
     func displacedSleeper() {
         var world = World()
         _ = world.connect("sleeper", port: 1, slot: 0)

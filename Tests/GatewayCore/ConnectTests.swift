@@ -148,7 +148,7 @@ import Testing
         #expect(world.receive(.willTopic(nil)) == ["1 CONNACK 0"])
     }
 
-    @Test("WILLMSG before WILLTOPIC, and both without CONNECT, mean nothing (attack case 125)")
+    @Test("WILLMSG before WILLTOPIC, and both without CONNECT, mean nothing [attack 125]")
     func willOutOfOrder() {
         var world = World()
         #expect(world.receive(.willMsg(view("x"))) == ["1 DISCONNECT"])
@@ -217,7 +217,7 @@ import Testing
         #expect(world.gateway.clientID(of: 0) == "hall-1/dev")
     }
 
-    @Test("Composed and decomposed client ids are two devices (attack case 105)")
+    @Test("Composed and decomposed client ids are two devices [attack 105]")
     func unicode() {
         var world = World()
         _ = world.connect("caf\u{E9}", port: 1, slot: 0)

@@ -211,7 +211,7 @@ import Testing
         #expect(world.receive(answer) == ["0? abandon 9"])
     }
 
-    @Test("Answers to nothing are ignored (attack case 123)")
+    @Test("Answers to nothing are ignored [attack 123]")
     func outOfState() {
         var world = world()
         #expect(world.receive(.regack(topicID: 1, msgID: 1, .invalidTopicID)) == [])
@@ -238,7 +238,7 @@ import Testing
         #expect(world.deliver(topic: 8, name: name + "n", id: 10) == ["0? keep 8", "0? abandon 10"])
     }
 
-    @Test("A full topic table drops deliveries of new topics and says so once (attack case 112)")
+    @Test("A full topic table drops deliveries of new topics and says so once [attack 112]")
     func tableFull() {
         var world = world { $0.topicsPerDeviceMax = 1 }
         #expect(world.deliver(topic: 6, id: 9) == ["0? abandon 9"])

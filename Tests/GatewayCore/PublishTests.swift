@@ -65,7 +65,7 @@ import Testing
         #expect(world.receive(.publish(SNPublish(.zero, .short, short("ab")))) == ["0? publish ab=x q0 m0"])
     }
 
-    @Test("A client id with wildcards or slashes gets no topic with %c (attack case 84)", arguments: ["a/b", "#", "+"])
+    @Test("A client id with wildcards or slashes gets no topic with %c [attack 84]", arguments: ["a/b", "#", "+"])
     func placeholder(id: String) {
         var world = World { $0.unlisted.predefinedTopics = [.init(id: 11, name: "hall/%c")] }
         _ = world.connect(id)
@@ -182,7 +182,7 @@ import Testing
         #expect(open.gateway.counters.anonymousRejected == 2)
     }
 
-    @Test("QoS -1 from strangers is limited to so many a second (attack case 115)")
+    @Test("QoS -1 from strangers is limited to so many a second [attack 115]")
     func minusOneFlood() {
         var world = World { configuration in
             var listener = Gateway.Configuration.Listener()
@@ -199,7 +199,7 @@ import Testing
         #expect(world.receive(.publish(SNPublish(.minusOne, .short, short("ab")))).count == 1)
     }
 
-    @Test("QoS -1 with the name in the data where the listener allows it (attack case 116) [D-32]")
+    @Test("QoS -1 with the name in the data where the listener allows it [attack 116] [D-32]")
     func inlineName() {
         var world = world {
             $0.allowsAnonymousPublish = true
@@ -215,7 +215,7 @@ import Testing
         }
     }
 
-    @Test("Ids of the server's own topics can be received, not published to (attack case 54)")
+    @Test("Ids of the server's own topics can be received, not published to [attack 54]")
     func serversTopics() {
         var world = world()
         _ = world.receive(.subscribe(SNSubscribe(msgID: 3, topic: .name(view("$SYS/uptime")))))

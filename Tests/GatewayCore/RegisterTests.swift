@@ -41,7 +41,7 @@ import Testing
         #expect(world.answer(.resolved(token: 4, nil, .quotaExceeded)) == ["1 REGACK 0 m4 1"])
     }
 
-    @Test("1,024 ids per device, one more is congestion and its topic is let go (attack case 112)")
+    @Test("1,024 ids per device, one more is congestion and its topic is let go [attack 112]")
     func tableFull() {
         var world = World()
         _ = world.connect()
@@ -77,7 +77,7 @@ import Testing
         #expect(world.register("p", topic: 5).last == "1 REGACK 41 m1 0")
     }
 
-    @Test("0x0000 and 0xFFFF are never given, wherever predefined ids lie (attack case 112)")
+    @Test("0x0000 and 0xFFFF are never given, wherever predefined ids lie [attack 112]")
     func neverReserved() {
         for highest in [0xFFFE, 0xFFFE - 3, 0xFFFE - 4] as [UInt16] {
             var world = World {
@@ -136,7 +136,7 @@ import Testing
         #expect(world.answer(.resolved(token: 1, TopicID(index: 3), nil)) == ["0? forget 3"])
     }
 
-    @Test("An id of another device's table means nothing (attack case 114)")
+    @Test("An id of another device's table means nothing [attack 114]")
     func ownTable() {
         var world = World()
         _ = world.connect("a", port: 1, slot: 0)

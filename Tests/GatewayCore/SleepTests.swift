@@ -105,7 +105,7 @@ import Testing
         #expect(world.answer(.drained) == ["0? close", "1 PINGRESP"])
     }
 
-    @Test("Silence while awake: retries, then back to sleep with the message kept [D-18] (attack case 121)")
+    @Test("Silence while awake: retries, then back to sleep with the message kept [D-18] [attack 121]")
     func silentAwake() {
         var world = world { $0.unlisted.retryCount = 2 }
         _ = world.receive(wakeUp)

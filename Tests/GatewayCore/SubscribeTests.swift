@@ -97,7 +97,7 @@ import Testing
         #expect(world.answer(.subscribed(packetIdentifier: 3, [.refused(refusal)])) == ["1 SUBACK q0 0 m3 \(code)"])
     }
 
-    @Test("With a full topic table a plain subscription is taken back and refused as congestion (attack case 112)")
+    @Test("With a full topic table a plain subscription is taken back and refused as congestion [attack 112]")
     func tableFull() {
         var world = world()
         for topic in 1...3 as ClosedRange<UInt32> { _ = world.register("t\(topic)", topic: topic) }

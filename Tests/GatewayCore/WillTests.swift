@@ -78,7 +78,7 @@ import Testing
         #expect(world.receive(.willMsg(view("m")), from: 3) == ["3 CONNACK 1"])
     }
 
-    @Test("Updates without a connection get DISCONNECT (attack case 125)")
+    @Test("Updates without a connection get DISCONNECT [attack 125]")
     func unconnected() {
         var world = World()
         #expect(world.receive(.willTopicUpd(topic("t"))) == ["1 DISCONNECT"])

@@ -18,7 +18,7 @@ import Testing
         #expect(pace.bytes == 4 << 10)
     }
 
-    @Test("Packets that go to very many are read in small pieces (attack case 12)")
+    @Test("Packets that go to very many are read in small pieces [attack 12]")
     func shrinks() {
         var pace = ReadPace()
         for _ in 0..<10 { pace.note(bytes: pace.bytes, work: 0) }

@@ -56,7 +56,7 @@ import Transport
         #expect(world.hears(device, "08 0c 02 'cd' 0000 'y'"))
     }
 
-    @Test("A datagram that is no message gets no answer, and the next one does (attack case 97)")
+    @Test("A datagram that is no message gets no answer, and the next one does [attack 97]")
     func badDatagram() throws {
         let world = try ServerWorld()
         let device = try world.device()
@@ -65,7 +65,7 @@ import Transport
         #expect(world.hears(device, "03 05 00"))
     }
 
-    @Test("A reader that never reads: its messages are dropped, memory is bounded, others are served (attack case 86)")
+    @Test("A reader that never reads: its messages are dropped, memory is bounded, others are served [attack 86]")
     func slowReader() throws {
         let world = try ServerWorld { $0.connections.outputBytesMax = 128 << 10 }
         let slow = try world.client("slow", receiveBuffer: 4_096)
@@ -128,7 +128,7 @@ import Transport
         #expect(world.server.engine.broker.counters.droppedSlowLink == 0)
     }
 
-    @Test("A flood from one client keeps no other waiting (attack case 12)")
+    @Test("A flood from one client keeps no other waiting [attack 12]")
     func fairness() throws {
         let world = try ServerWorld()
         let flooder = try world.client("flooder")
@@ -143,7 +143,7 @@ import Transport
         #expect(world.server.engine.connections.counters.packetsReceived < 20_000)
     }
 
-    @Test("A reset in the middle of a packet frees the connection and publishes the will (attack case 88)")
+    @Test("A reset in the middle of a packet frees the connection and publishes the will [attack 88]")
     func reset() throws {
         let world = try ServerWorld()
         let reader = try world.client("reader")
@@ -180,7 +180,7 @@ import Transport
         #expect(silent.received.isEmpty)
     }
 
-    @Test("CONNECT that does not come ends the connection by the loop's own deadline (attack case 44)")
+    @Test("CONNECT that does not come ends the connection by the loop's own deadline [attack 44]")
     func connectTimeout() throws {
         let world = try ServerWorld { $0.connections.connectTimeout = .milliseconds(20) }
         let peer = try world.peer()
