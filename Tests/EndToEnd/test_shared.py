@@ -11,7 +11,7 @@ from paho.mqtt.properties import Properties
 from gateway import PATIENCE
 from mosquitto import VERSIONS, Subscriber, publish
 from mqttsn_device import Device
-from wire import CONNECT_5, Wire, frame, octets
+from wire import CONNECT_5, Wire, bare, frame, octets
 
 
 def lines(first, last):
@@ -51,7 +51,7 @@ def test_what_is_no_shared_filter_is_refused(gateway, topic_filter):
         wire.send(CONNECT_5)
         wire.packet()
         wire.send(frame(0x82, b"\x00\x01\x00" + len(name).to_bytes(2, "big") + name + b"\x01"))
-        assert wire.packet() == octets("90 04 0001 00 8f")
+        assert bare(wire.packet()) == octets("90 04 0001 00 8f")
 
 
 def test_no_local_on_a_shared_subscription_ends_the_connection(gateway):
@@ -60,7 +60,7 @@ def test_no_local_on_a_shared_subscription_ends_the_connection(gateway):
         wire.send(CONNECT_5)
         wire.packet()
         wire.send(frame(0x82, b"\x00\x01\x00\x00\x0a$share/g/t\x05"))
-        assert wire.packet() == octets("e0 01 82")
+        assert bare(wire.packet()) == octets("e0 01 82")
 
 
 def test_a_killed_member_loses_nothing(gateway, paho):
