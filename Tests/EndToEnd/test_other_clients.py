@@ -16,13 +16,18 @@ from gateway import PATIENCE
 QUALITIES = pytest.mark.parametrize("qos", [0, 1, 2])
 
 
+def where(gateway, options):
+    """The gateway's TCP port, unless the options name an address of their own."""
+    return [] if "-c" in options else ["-h", "127.0.0.1", "-p", str(gateway.tcp)]
+
+
 class PahoC:
     """`paho_c_sub`, which prints length, topic and payload of each message on a line."""
 
     def __init__(self, gateway, topic, version, qos, *options):
         assert shutil.which("paho_c_sub"), "the package paho.mqtt.c-examples is missing"
         self.process = subprocess.Popen(
-            ["stdbuf", "-oL", "paho_c_sub", "--quiet", "-t", topic, "-h", "127.0.0.1", "-p", str(gateway.tcp),
+            ["stdbuf", "-oL", "paho_c_sub", "--quiet", "-t", topic, *where(gateway, options),
              "-V", version, "-q", str(qos), *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self._lines = queue.Queue()
@@ -59,9 +64,22 @@ def paho_c(gateway):
         client.stop()
 
 
+def test_paho_c_over_websocket(start_gateway):
+    """Paho's C client subscribes and publishes over WebSocket [MQTT-6.0.0-2] [MQTT311-6.0.0-2]."""
+    gateway = start_gateway("listener 0 127.0.0.1\nprotocol websockets\nlog_type all\n")
+    address = f"ws://127.0.0.1:{gateway.websocket}/mqtt"
+    reader = PahoC(gateway, "c/#", "5", 2, "-c", address)
+    try:
+        gateway.wait_for_line(r"c/# \(QoS 2\)")
+        paho_c_pub(gateway, "c/one", "311", 1, "-c", address, "-m", "first")
+        assert reader.line() == "5 c/one\tfirst"
+    finally:
+        reader.stop()
+
+
 def paho_c_pub(gateway, topic, version, qos, *options):
     subprocess.run(
-        ["paho_c_pub", "-t", topic, "-h", "127.0.0.1", "-p", str(gateway.tcp), "-V", version, "-q", str(qos), *options],
+        ["paho_c_pub", "-t", topic, *where(gateway, options), "-V", version, "-q", str(qos), *options],
         stdin=subprocess.DEVNULL, check=True, timeout=PATIENCE, capture_output=True)
 
 
