@@ -190,9 +190,11 @@ extension Broker {
                 entry.mixesNoLocal && session == publisher
                 ? ownDelivery(entry, topic: message.topic)
                 : (entry, identifiers(for: entry, topic: message.topic, &overlaps))
+            let wantedQoS = min(qos, own.maximumQoS)
+            // Nobody was asked about receivers at QoS 0, and nothing was promised for them [M-13].
             let wanted = WantedDelivery(
-                qos: min(qos, own.maximumQoS), retain: retain && own.retainAsPublished, identifiers: identifiers,
-                group: group, isPromised: isPromised)
+                qos: wantedQoS, retain: retain && own.retainAsPublished, identifiers: identifiers,
+                group: group, isPromised: isPromised && wantedQoS > .atMostOnce)
             deliver(message, copy: &copy, wanted, to: session, now: now, into: &effects)
         }
         // What was copied here was held here once.

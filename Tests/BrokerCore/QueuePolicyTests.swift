@@ -85,6 +85,23 @@ import Testing
         #expect(world.broker.gauges.heldMessages == 3)
     }
 
+    @Test("refuse: a receiver at QoS 0 is not asked, and gets no more than its queue holds [M-13]")
+    func refuseBesideQoSZero() {
+        var limits = BrokerLimits()
+        limits.queueFullPolicy = .refuse
+        limits.queuesQoS0 = true
+        limits.queuedMessagesMax = 3
+        var world = BrokerWorld(limits)
+        let reader = world.client("reader", expiry: .max)
+        let writer = world.client("writer")
+        world.subscribe(reader, "#", .atMostOnce)
+        world.ask(reader, .detach(Farewell(publishesWill: false)))
+        _ = world.heard(writer)
+        #expect(publish(1...30, &world, writer).allSatisfy { $0 == .success })
+        #expect(world.broker.gauges.heldMessages == 3)
+        #expect(world.broker.counters.droppedQueueFull == 27)
+    }
+
     @Test("refuse at QoS 2: PUBREC says no at once, and what it said yes to is never dropped [M-11]")
     func refuseExactlyOnce() {
         var (world, writer) = world(.refuse)
