@@ -39,7 +39,7 @@ extension Broker {
         guard canStartAtOnce(slot, attachment) else {
             return enqueue(message, copy: &copy, wanted, to: slot, now: now, into: &effects)
         }
-        guard wanted.isPromised || isHeld(copy) || hasRoomToHold(message) else {
+        guard wanted.isPromised || isHeld(message, copy) || hasRoomToHold(message) else {
             noteAllFull(into: &effects)
             counters.droppedQueueFull += 1
             return release(wanted.identifiers)

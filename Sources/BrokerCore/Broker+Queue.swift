@@ -13,7 +13,7 @@ extension Broker {
         _ message: Passing, copy: inout MessageHandle?, _ wanted: WantedDelivery, to slot: Int, now: Now,
         into effects: inout BrokerEffects
     ) {
-        let isHeld = isHeld(copy)
+        let isHeld = isHeld(message, copy)
         guard makeRoom(for: message, isHeld: isHeld, wanted, in: slot, now: now, into: &effects) else {
             counters.droppedQueueFull += 1
             return release(wanted.identifiers)
@@ -48,8 +48,8 @@ extension Broker {
 
     /// Whether the copy of a message is among those that wait already. One that is only retained is not: when the next
     /// one takes its place it would wait without ever having found room.
-    func isHeld(_ copy: MessageHandle?) -> Bool {
-        guard let copy else { return false }
+    func isHeld(_ message: Passing, _ copy: MessageHandle?) -> Bool {
+        guard let copy, !message.lacksRoom else { return false }
         return !messages.isRetained(copy)
     }
 

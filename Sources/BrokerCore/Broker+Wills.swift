@@ -18,6 +18,7 @@ extension Broker {
 
     /// Publishes a will as its client would have. The message is stored: answers show it after this call.
     mutating func publish(_ will: Will, of slot: Int, now: Now, into effects: inout BrokerEffects) {
+        var lacksRoom = false
         let handle: MessageHandle? = will.topic.withView { name in
             guard !name.beginsWithDollar, limits.topicRules.allowsName(name) else { return nil }
             let topic = topics.intern(name)
@@ -27,10 +28,11 @@ extension Broker {
             let expiresAt = will.messageExpiryInterval.map { now.unixSeconds + Int64($0) } ?? .max
             return will.properties.withView { properties in
                 will.payload.withView { payload in
-                    store(
-                        Passing(
-                            serial: lastSerial, topic: topic, properties: properties, payload: payload,
-                            expiresAt: expiresAt, qos: will.qos, retain: will.retain))
+                    let message = Passing(
+                        serial: lastSerial, topic: topic, properties: properties, payload: payload,
+                        expiresAt: expiresAt, qos: will.qos, retain: will.retain)
+                    lacksRoom = !hasRoomToHold(message)
+                    return store(message)
                 }
             }
         }
@@ -38,9 +40,10 @@ extension Broker {
             counters.publishesRefused += 1
             return
         }
+        var message = messages.passing(handle)
+        message.lacksRoom = lacksRoom
         _ = distribute(
-            messages.passing(handle), stored: handle, qos: will.qos, retain: will.retain, from: slot, now: now,
-            into: &effects)
+            message, stored: handle, qos: will.qos, retain: will.retain, from: slot, now: now, into: &effects)
         release(handle, .none)
     }
 }

@@ -142,6 +142,8 @@ struct Passing {
     /// As it was published.
     var qos = QoS.atMostOnce
     var retain = false
+    /// Whether it is stored, for the event's sake, though there was no room to hold it: a will.
+    var lacksRoom = false
 
     /// How many bytes of the limits it takes.
     var size: Int { properties.count + payload.count }

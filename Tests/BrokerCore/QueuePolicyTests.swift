@@ -102,6 +102,18 @@ import Testing
         #expect(world.broker.counters.droppedQueueFull == 27)
     }
 
+    @Test("The room of all queues holds for wills too", arguments: [QueueFullPolicy.dropNewest, .refuse])
+    func wills(policy: QueueFullPolicy) {
+        var (world, _) = world(policy) { $0.heldBytesMax = 8 }
+        for number in 1...5 {
+            let will = Will(topic: "gone", payload: "1234", qos: .atLeastOnce, retain: false)
+            let client = world.client(ByteString("c\(number)"), will: will)
+            world.ask(client, .detach(Farewell(publishesWill: true)))
+        }
+        #expect(world.broker.gauges.heldBytes == 8)
+        #expect(world.broker.counters.droppedQueueFull == 3)
+    }
+
     @Test("refuse at QoS 2: PUBREC says no at once, and what it said yes to is never dropped [M-11]")
     func refuseExactlyOnce() {
         var (world, writer) = world(.refuse)
