@@ -40,7 +40,9 @@ extension Broker {
         topics[topic].route = route
         topics[topic].generation = generation
         // A few more go than came, so that the table keeps its size; no more, so that no message pays for many.
-        for _ in 0..<forgottenRoutesMax where routeEntries > limits.routeEntriesMax {
+        // A route that was empty meanwhile stands in the queue once more, so that is bounded by itself.
+        for _ in 0..<forgottenRoutesMax
+        where routeEntries > limits.routeEntriesMax || routedTopics.count > limits.routeEntriesMax {
             guard let oldest = routedTopics.popFirst() else { break }
             routeEntries -= topics[oldest].route.count
             topics[oldest].route = []

@@ -194,6 +194,24 @@ import Testing
         for reader in readers { #expect(world.messages(reader).count == 100) }
     }
 
+    @Test("A topic whose subscribers come and go is remembered no more often than routes may be")
+    func routesComeAndGo() {
+        var limits = BrokerLimits()
+        limits.routeEntriesMax = 50
+        var world = BrokerWorld(limits)
+        let reader = world.client("reader")
+        let writer = world.client("writer")
+        for _ in 0..<200 {
+            world.subscribe(reader, "a")
+            world.publish(writer, "a", "x")
+            world.ask(reader, .unsubscribe(packetIdentifier: 2, ["a"]))
+            world.publish(writer, "a", "y")
+        }
+        #expect(world.broker.routedTopics.count <= 51)
+        #expect(world.broker.routeEntries <= 50)
+        #expect(world.messages(reader).count == 200)
+    }
+
     @Test("A message to very many clients with several identifiers each costs one match")
     func identifiers() {
         var world = BrokerWorld()
