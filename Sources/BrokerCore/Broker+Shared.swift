@@ -47,7 +47,8 @@ extension Broker {
         var fallback: UInt32?
         for part in parts {
             var asksLeft = asksMax
-            for _ in 0..<shared.count(part, of: group) where asksLeft > 0 {
+            for _ in 0..<shared.count(part, of: group) {
+                guard asksLeft > 0 else { break }
                 let place = shared.takeTurn(part, of: group)
                 let member = shared[place]
                 guard mayReceive(message.topic, Int(member.session)) else { continue }
