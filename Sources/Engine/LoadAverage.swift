@@ -13,7 +13,7 @@ struct LoadAverage {
     /// - Parameter elapsed: seconds since the last time; nothing changes while that is 0.
     mutating func note(total: UInt64, elapsed: Double) {
         guard elapsed > 0 else { return }
-        let latest = Double(total &- lastTotal) * 60 / elapsed
+        let latest = Double(total > lastTotal ? total - lastTotal : 0) * 60 / elapsed
         lastTotal = total
         for (index, minutes) in Self.minutes.enumerated() {
             let fading = exponential(ofMinus: elapsed / Double(60 * minutes))
@@ -23,7 +23,7 @@ struct LoadAverage {
 
     /// A rate with two decimals, as mosquitto prints it.
     static func text(_ rate: Double) -> String {
-        let hundredths = Int64(clamping: UInt64((max(rate, 0) * 100).rounded()))
+        let hundredths = rate > 0 ? Int64(min(rate * 100, 9e18).rounded()) : 0
         let rest = hundredths % 100
         return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
     }

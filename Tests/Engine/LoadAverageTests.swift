@@ -29,7 +29,17 @@ import Testing
         #expect(abs(load.rates[2] - 300 * 0.9355) < 1)
     }
 
-    @Test("Two decimals, as mosquitto prints them", arguments: [(0.0, "0.00"), (1.005, "1.00"), (25.679, "25.68")])
+    @Test("A total that went back counts as nothing new")
+    func totalWentBack() {
+        var load = LoadAverage()
+        load.note(total: 100, elapsed: 10)
+        load.note(total: 99, elapsed: 10)
+        #expect(load.rates.allSatisfy { $0 < 1_000 })
+    }
+
+    @Test(
+        "Two decimals, as mosquitto prints them",
+        arguments: [(0.0, "0.00"), (1.005, "1.00"), (25.679, "25.68"), (1e300, "90000000000000000.00")])
     func text(rate: Double, text: String) {
         #expect(LoadAverage.text(rate) == text)
     }
