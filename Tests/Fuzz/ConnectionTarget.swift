@@ -205,5 +205,7 @@ private struct Stage {
             fail("somebody is still here")
         }
         engine.shutDown(now: now)
+        let imbalance = engine.broker.ledgerImbalance
+        guard imbalance == 0 else { fail("\(imbalance) deliveries are in no account") }
     }
 }
