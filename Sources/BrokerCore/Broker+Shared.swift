@@ -155,6 +155,7 @@ extension Broker {
             putBack(entry, of: slot)
         }
         sessions[slot].mayHoldShared = holdsShared
+        if sessions[slot].queue.isEmpty { noteEmpty(slot, into: &effects) }
     }
 
     private func isLeftBehind(_ entry: QueuedDelivery, by slot: Int, _ departure: Departure) -> Bool {

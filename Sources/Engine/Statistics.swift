@@ -44,14 +44,15 @@ struct Statistics {
         var figures = totals.figures
         figures.append(Figure("uptime", "\(now.instant.since(startedAt.instant).components.seconds) seconds"))
         figures.append(Figure("clients/maximum", connectedMax))
-        if resident > 0 {
-            figures.append(Figure("heap/current", resident))
-            figures.append(Figure("heap/maximum", residentMax))
-        }
         for (name, load) in zip(Self.loadNames, loads) {
             for (minutes, rate) in zip(LoadAverage.minutes, load.rates) {
                 figures.append(Figure("load/\(name)/\(minutes)min", LoadAverage.text(rate)))
             }
+        }
+        // Last, since they may be missing, and each figure is known by its place.
+        if resident > 0 {
+            figures.append(Figure("heap/current", resident))
+            figures.append(Figure("heap/maximum", residentMax))
         }
         return changed(figures)
     }

@@ -135,6 +135,9 @@ import Testing
         Refused(
             name: "a will with a wildcard in MQTT 5", flags: "06", rest: "00 0001 '#' 0000", codes: [.v5: 0x90]),
         Refused(
+            name: "a will on a topic longer than names may be", flags: "06", rest: "00 0401 61*1025 0000",
+            codes: [.v5: 0x90]),
+        Refused(
             name: "a will for the server's own topics in MQTT 5", flags: "06", rest: "00 0002 '$a' 0000",
             codes: [.v5: 0x87]),
         Refused(

@@ -35,10 +35,10 @@ def start_gateway(request, tmp_path):
     """Starts gateways; each is stopped at the end of the test and must end in good order."""
     gateways = request.node.stash.setdefault(GATEWAYS, [])
 
-    def start(configuration=CONFIGURATION):
+    def start(configuration=CONFIGURATION, **options):
         folder = tmp_path / f"gateway-{len(gateways)}"
         folder.mkdir()
-        gateway = Gateway(folder, configuration)
+        gateway = Gateway(folder, configuration, **options)
         gateways.append(gateway)
         return gateway
 

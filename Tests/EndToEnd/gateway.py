@@ -36,7 +36,8 @@ CRASH = re.compile(r"Fatal error|Crash|Backtrace|Sanitizer|overflow in")
 class Gateway:
     """One running gateway. `ports` has the addresses it listens on, by protocol, in the order of the configuration."""
 
-    def __init__(self, folder, configuration=CONFIGURATION):
+    def __init__(self, folder, configuration=CONFIGURATION, under=()):
+        """`under` is a command that starts the gateway, such as `prlimit --nofile=400`."""
         self.folder = Path(folder)
         self.path = self.folder / "gateway.conf"
         self.path.write_text(configuration)
@@ -44,7 +45,7 @@ class Gateway:
         self._changed = threading.Condition()
         self._ended = False
         self.process = subprocess.Popen(
-            [BINARY, "run", "--config", str(self.path)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            [*under, BINARY, "run", "--config", str(self.path)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, cwd=folder, env=os.environ | {"SWIFT_BACKTRACE": "enable=no"})
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -209,12 +209,8 @@ def test_an_idle_gateway_uses_no_processor(gateway):
 
 def test_descriptor_limit(start_gateway):
     """A soft limit below the clients that may come is raised to the hard one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (400, hard))
-    try:
-        gateway = start_gateway()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    gateway = start_gateway(under=["prlimit", f"--nofile=400:{hard}"])
     with Witness(gateway) as witness:
         sockets = [Wire(gateway.tcp, connect=CONNECT_311) for _ in range(500)]
         assert witness.is_served()
