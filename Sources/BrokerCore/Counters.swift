@@ -41,7 +41,8 @@ package struct BrokerCounters: Equatable, Sendable {
     /// Retained messages not kept because the limit was reached.
     package var retainedRefused: UInt64 = 0
 
-    /// Levels and subscriptions that were looked at to find who gets a message: the cost of matching.
+    /// Levels and subscriptions that were looked at to find who gets a message, and filters that were subscribed to or
+    /// unsubscribed from: the cost of matching.
     package var matchingWork: UInt64 = 0
 
     /// Deliveries that were made, and those that met a full link or queue: what publishing has cost.

@@ -115,6 +115,11 @@ extension Connections {
             sessionPresent: attached.sessionPresent, reasonCode: .success,
             properties: PropertyList(raw: scratch.pending))
         send(.connack(connack), to: slot)
+        guard !connections[slot].isUnanswerable else {
+            // Without CONNACK there is no other word for it either [MQTT-3.14.0-1] [M-02].
+            counters.violations += 1
+            return close(slot, .violated(.packetTooLarge), into: &effects)
+        }
         effects.append(
             .log(
                 slot: slot,
@@ -152,7 +157,10 @@ extension Connections {
             appendAuthentication(identity.method, offer.authenticationData)  // [MQTT-4.12.0-5]
         }
         if keepAlive != offer.requestedKeepAlive { scratch.append(property: .serverKeepAlive, uint16: keepAlive) }
-        if let information = responseInformation(of: slot) {
+        // Nobody is refused for what may be left out: up to 11 bytes of CONNACK are none of its properties.
+        if let information = responseInformation(of: slot),
+            scratch.count + information.count + 3 + 11 <= connections[slot].packetBytesMax
+        {
             scratch.append(property: .responseInformation, string: information)
         }
     }

@@ -166,3 +166,24 @@ def test_a_message_below_sys_has_no_words_of_the_client_in_its_answer(gateway):
 def test_old_clients_hear_no_words(gateway, paho):
     client = paho("old", version=mqtt.MQTTv311)
     assert client.subscribe(TOO_MANY_LEVELS, 1) == [0x80]
+
+
+def test_a_connack_that_the_client_cannot_take_is_followed_by_nothing(gateway):
+    """[MQTT-3.14.0-1] [MQTT-3.1.2-24]"""
+    with Wire(gateway.tcp) as wire:
+        # Maximum Packet Size 20, and no client id: the one that is assigned does not fit.
+        wire.send("10 12 0004 'MQTT' 05 02 003c 05 27 00000014 0000")
+        assert wire.rest() == b""
+
+
+def test_response_information_is_left_out_where_it_does_not_fit(start_gateway):
+    """Nobody is refused for what CONNACK may leave out."""
+    gateway = start_gateway(f"listener 0 127.0.0.1\nresponse_information {'long/' * 60}\n")
+    connect = "10 {} 0004 'MQTT' 05 02 003c {} 1901 {} 0001 'c'"
+    with Wire(gateway.tcp) as wire:
+        wire.send(connect.format("15", "07", "27 00000064"))
+        answer = wire.packet()
+        assert answer[0] == 0x20 and answer[3] == 0 and b"long/" not in answer
+    with Wire(gateway.tcp) as wire:
+        wire.send(connect.format("10", "02", ""))
+        assert b"long/long/" in wire.packet()
