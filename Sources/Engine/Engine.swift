@@ -130,6 +130,20 @@ package struct Engine {
         return deadlines.compactMap { $0 }.min()
     }
 
+    // MARK: For an owner that keeps the engine in a class
+    //
+    // There a call that does not mutate copies the whole engine first, which costs more than all else that a message
+    // does (Swift 6.3, with addressors too); these do not.
+
+    /// `output(of:)`.
+    package mutating func outputToWrite(of connection: Int) -> ByteView { connections.output(of: connection) }
+
+    /// `nextDeadline`.
+    package mutating func deadline() -> Deadline? { nextDeadline }
+
+    /// `workDone`.
+    package mutating func workSoFar() -> UInt64 { workDone }
+
     /// Does what is due.
     package mutating func advance(to now: Now) {
         connections.advance(to: now, into: &connectionEffects)

@@ -94,7 +94,7 @@ private struct Totals {
 
 extension Engine {
     /// Whether `$SYS` speaks with the next `advance(to:)`.
-    package func statisticsAreDue(_ now: Now) -> Bool {
+    package mutating func statisticsAreDue(_ now: Now) -> Bool {
         statistics.nextDeadline.map { $0 <= now.instant } ?? false
     }
 

@@ -12,10 +12,10 @@ extension Server {
 
     /// Bytes of a connection's socket on their way to the engine. Returns what they have cost, as `ReadPace` counts.
     func received(_ bytes: UnsafeMutableRawBufferPointer, on slot: Int, now: Now) -> Int {
-        let before = engine.workDone
+        let before = engine.workSoFar()
         guard let webSocket = sockets[slot].webSocket else {
             engine.bytesReceived(ByteView(UnsafeRawBufferPointer(bytes)), on: slot, now: now)
-            return Int(engine.workDone - before)
+            return Int(engine.workSoFar() - before)
         }
         let framesBefore = webSocket.framesReceived
         let wasOpen = webSocket.request != nil
@@ -29,7 +29,7 @@ extension Server {
         } else if webSocket.hasOwnOutput {
             stirred.append(slot)
         }
-        return Int(engine.workDone - before + frames)
+        return Int(engine.workSoFar() - before + frames)
     }
 
     /// The WebSocket has ended, or never began: its answer goes out behind what MQTT had to say, and the engine hears
@@ -56,9 +56,9 @@ extension Server {
     /// Writes a connection's output in frames, as much as the system takes.
     func writeFrames(_ webSocket: WebSocketLayer, _ slot: Int, _ token: Token, now: Now) {
         // What a written frame lets the broker send has its own turn.
-        var left = engine.output(of: slot).count
+        var left = engine.outputToWrite(of: slot).count
         while left > 0 || webSocket.hasOwnOutput {
-            let pieces = webSocket.pieces(for: engine.output(of: slot))
+            let pieces = webSocket.pieces(for: engine.outputToWrite(of: slot))
             switch loop.write(token, pieces.body, pieces.framing, pieces.nextBody) {
             case .failed: return forget(slot, now: now)
             case .wrote(let count):

@@ -12,9 +12,8 @@ internal import WebSocket
 /// written once and all datagrams leave together (DESIGN §3).
 package final class Server: LoopHandler {
     package let loop: EventLoop
-    /// The engine, in memory of its own: as a property of a class it would be copied whole, reference by reference,
-    /// by each call that only looks at it.
-    private let core: UnsafeMutablePointer<Engine>
+    /// On hot ways it is asked by calls that mutate: each other one copies it whole, reference by reference.
+    package internal(set) var engine: Engine
     let report: (ServerEvent) -> Void
 
     /// Connections by the reactor's token slot, and the reverse.
@@ -58,22 +57,13 @@ package final class Server: LoopHandler {
         settings: EngineSettings, seed: UInt64, report: @escaping (ServerEvent) -> Void
     ) throws(ReactorError) {
         loop = try EventLoop()
-        core = .allocate(capacity: 1)
-        core.initialize(to: Engine(settings: settings, seed: seed, now: loop.now))
+        engine = Engine(settings: settings, seed: seed, now: loop.now)
         self.report = report
     }
 
     deinit {
         engine.tearDown()
-        core.deinitialize(count: 1)
-        core.deallocate()
         readBuffer.deallocate()
-    }
-
-    /// The protocols and all that they know.
-    package internal(set) var engine: Engine {
-        @inline(__always) unsafeAddress { UnsafePointer(core) }
-        @inline(__always) unsafeMutableAddress { core }
     }
 
     /// Opens the listeners; their numbers in the engine are their places in the list.
@@ -198,7 +188,7 @@ package final class Server: LoopHandler {
     func write(_ slot: Int, now: Now) {
         guard let token = sockets[slot].token else { return }
         if let webSocket = sockets[slot].webSocket { return writeFrames(webSocket, slot, token, now: now) }
-        let output = engine.output(of: slot)
+        let output = engine.outputToWrite(of: slot)
         guard !output.isEmpty else { return }
         switch loop.write(token, output) {
         case .wrote(let count): engine.wrote(count, on: slot, now: now)
@@ -276,13 +266,13 @@ package final class Server: LoopHandler {
 
     package func turnEnded(now: Now) -> Deadline? {
         if engine.statisticsAreDue(now) { engine.residentBytes = residentMemory() }
-        if let due = engine.nextDeadline, due <= now.instant { engine.advance(to: now) }
+        if let due = engine.deadline(), due <= now.instant { engine.advance(to: now) }
         flush(now)
         if let stopsAt {
             stopWhenClosed(now)
             return stopsAt
         }
-        return engine.nextDeadline
+        return engine.deadline()
     }
 
     /// Everything that waits goes out. What a written output lets the broker send goes out in the same turn, up to a
