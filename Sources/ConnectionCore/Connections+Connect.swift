@@ -63,10 +63,9 @@ extension Connections {
             return .clientIdentifierNotValid
         }
         guard let will = packet.will else { return nil }
-        if will.topic.hasWildcard || will.topic.isEmpty || will.topic.count > limits.topicBytesMax {
-            return .topicNameInvalid
-        }
+        if will.topic.hasWildcard || will.topic.isEmpty { return .topicNameInvalid }
         if will.topic.beginsWithDollar { return .notAuthorized }
+        if will.topic.count > limits.topicBytesMax { return .topicNameInvalid }
         if will.qos > rules.qosMax { return .qosNotSupported }
         if will.retain, !limits.retainAvailable { return .retainNotSupported }
         if will.payload.count > limits.payloadBytesMax { return .packetTooLarge }
