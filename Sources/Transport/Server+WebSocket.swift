@@ -14,7 +14,7 @@ extension Server {
     func received(_ bytes: UnsafeMutableRawBufferPointer, on slot: Int, now: Now) -> Int {
         let before = engine.workSoFar()
         guard let webSocket = sockets[slot].webSocket else {
-            engine.bytesReceived(ByteView(UnsafeRawBufferPointer(bytes)), on: slot, now: now)
+            take(ByteView(UnsafeRawBufferPointer(bytes)), on: slot, now: now)
             return Int(engine.workSoFar() - before)
         }
         let framesBefore = webSocket.framesReceived
@@ -22,10 +22,11 @@ extension Server {
         let payload = webSocket.receive(bytes)
         if !wasOpen, let request = webSocket.request { report(.webSocketOpened(sockets[slot].peer, request)) }
         // Pings and empty frames are no sign of life for MQTT's keep-alive [M-54].
-        if !payload.isEmpty { engine.bytesReceived(payload, on: slot, now: now) }
+        if !payload.isEmpty { take(payload, on: slot, now: now) }
         let frames = (webSocket.framesReceived - framesBefore) / Self.framesPerWork
         if let end = webSocket.end {
-            finish(slot, because: end, now: now)
+            // What came before the end is handled before it.
+            if sockets[slot].rest.isEmpty { finish(slot, because: end, now: now) }
         } else if webSocket.hasOwnOutput {
             stirred.append(slot)
         }
@@ -34,7 +35,7 @@ extension Server {
 
     /// The WebSocket has ended, or never began: its answer goes out behind what MQTT had to say, and the engine hears
     /// of it.
-    private func finish(_ slot: Int, because end: WebSocketEnd, now: Now) {
+    func finish(_ slot: Int, because end: WebSocketEnd, now: Now) {
         write(slot, now: now)
         switch end {
         case .closedByPeer: drop(slot, because: .lost, now: now)
