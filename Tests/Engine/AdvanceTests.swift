@@ -1,3 +1,4 @@
+import BrokerCore
 import Bytes
 import Clockwork
 import Engine
@@ -10,8 +11,9 @@ import Testing
 
     /// CONNECT with a keep-alive of ten seconds and a will on `w`.
     private func connect(_ number: UInt8) -> [UInt8] {
-        let body: [UInt8] =
-            [0, 4] + Array("MQTT".utf8) + [4, 0x06, 0, 10, 0, 1, 0x61 + number, 0, 1, 0x77, 0, 1, 0x78]
+        var body: [UInt8] = [0, 4]
+        body += Array("MQTT".utf8)
+        body += [4, 0x06, 0, 10, 0, 1, 0x61 + number, 0, 1, 0x77, 0, 1, 0x78]
         return [0x10, UInt8(body.count)] + body
     }
 
