@@ -1,3 +1,4 @@
+import Bytes
 import MQTTWire
 import Messaging
 import Testing
@@ -8,8 +9,8 @@ import Testing
 @Suite struct FilterLimitTests {
     /// A SUBSCRIBE, or an UNSUBSCRIBE, with so many filters of one character.
     private func packet(_ type: PacketType, _ version: ProtocolVersion, filters: Int) -> [UInt8] {
-        let filter: [UInt8] = type == .subscribe ? [0, 1, 0x61, 0] : [0, 1, 0x61]
-        let body = [0, 1] + (version == .v5 ? [0] : []) + Array(repeating: filter, count: filters).flatMap { $0 }
+        var body: [UInt8] = version == .v5 ? [0, 1, 0] : [0, 1]
+        for _ in 0..<filters { body += type == .subscribe ? [0, 1, 0x61, 0] : [0, 1, 0x61] }
         return [type == .subscribe ? 0x82 : 0xA2, UInt8(body.count)] + body
     }
 
