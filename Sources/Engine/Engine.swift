@@ -66,14 +66,21 @@ package struct Engine {
     ) -> Int {
         var input = bytes
         let before = workDone
+        var unlooked = 0
         while let request = connections.next(connection, &input, now: now, into: &connectionEffects) {
             handle(request, from: .connection(connection), now)
+            unlooked += request.isBrief ? 1 + brokerEffects.list.count : Self.lookAfter
             settle(now)
+            guard unlooked >= Self.lookAfter else { continue }
+            unlooked = 0
             if !input.isEmpty, workDone - before >= workMax { return input.count }
         }
         settle(now)
         return 0
     }
+
+    /// After how many packets and answers the work is looked at: too dear for each packet.
+    private static let lookAfter = 64
 
     /// The socket is gone, for this reason as far as MQTT had none; the connection's number is free from here on.
     package mutating func connectionEnded(_ connection: Int, because end: ConnectionEnd = .lost, now: Now) {
@@ -251,4 +258,14 @@ package struct DatagramCounters: Equatable, Sendable {
     package var tooLong: UInt64 = 0
 
     package init() {}
+}
+
+extension LinkRequest {
+    /// Whether what it costs shows in the number of its answers.
+    fileprivate var isBrief: Bool {
+        switch self {
+        case .publish, .acknowledge, .release: true
+        default: false
+        }
+    }
 }

@@ -52,8 +52,8 @@ package struct SubscriptionFilters: Equatable {
     /// A payload from a peer.
     ///
     /// - Parameter countMax: how many filters there may be.
-    /// - Throws: for an empty list or one that is too long, bad strings and lengths, and options that the version does not have. What the
-    ///   filters mean is not looked at.
+    /// - Throws: for an empty list or one that is too long, bad strings and lengths, and options that the version does
+    ///   not have. What the filters mean is not looked at.
     package init(
         validating payload: ByteView, version: ProtocolVersion, countMax: Int = .max
     ) throws(MQTTDecodeError) {

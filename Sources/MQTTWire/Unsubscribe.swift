@@ -50,7 +50,8 @@ package struct UnsubscriptionFilters: Equatable, Sequence {
     /// A payload from a peer.
     ///
     /// - Parameter countMax: how many filters there may be.
-    /// - Throws: for an empty list or one that is too long, bad strings and lengths. What the filters mean is not looked at.
+    /// - Throws: for an empty list or one that is too long, bad strings and lengths. What the filters mean is not
+    ///   looked at.
     package init(validating payload: ByteView, countMax: Int = .max) throws(MQTTDecodeError) {
         guard !payload.isEmpty else { throw .emptyFilterList }  // [MQTT-3.10.3-2]
         var reader = ByteReader(payload)
