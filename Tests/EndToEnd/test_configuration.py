@@ -273,7 +273,8 @@ def test_a_file_of_the_configuration_that_is_no_regular_file(tmp_path, check, di
     folder.mkdir()
     path, words = irregular(folder, kind)
     code, said = check(f"listener 0 127.0.0.1\n{directive} {path if directive == 'scram_file' else folder}\n")
-    assert code == 2 and "test.conf:2: error" in said and str(path) in said and words in said, said
+    # The path may be longer than what a message shows of a value.
+    assert code == 2 and f'test.conf:2: error: cannot read "{str(path)[:20]}' in said and words in said, said
 
 
 @IRREGULAR
