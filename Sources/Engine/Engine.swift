@@ -146,10 +146,14 @@ package struct Engine {
 
     /// When to call `advance(to:)` at the latest; nil when only input can change anything.
     package var nextDeadline: Deadline? {
-        let deadlines = [
-            broker.nextDeadline, connections.nextDeadline, gateway.nextDeadline, statistics.nextDeadline,
-        ]
-        return deadlines.compactMap { $0 }.min()
+        let ofBroker = Self.earlier(broker.nextDeadline, statistics.nextDeadline)
+        return Self.earlier(ofBroker, Self.earlier(connections.nextDeadline, gateway.nextDeadline))
+    }
+
+    /// Asked in each turn, so without an array.
+    private static func earlier(_ one: Deadline?, _ other: Deadline?) -> Deadline? {
+        guard let one, let other else { return one ?? other }
+        return min(one, other)
     }
 
     // MARK: For an owner that keeps the engine in a class

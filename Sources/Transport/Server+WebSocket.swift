@@ -70,4 +70,24 @@ extension Server {
             }
         }
     }
+
+    // MARK: The end
+
+    /// What a connection that ends has to say and the system has not taken: the loop goes on with it for a while. Of
+    /// a plain connection all or nothing, so that no packet is cut in two that need not be.
+    func unsent(_ slot: Int) -> [UInt8] {
+        let output = engine.outputToWrite(of: slot)
+        let bytesMax = loop.limits.lingerUnsentBytesMax
+        if let webSocket = sockets[slot].webSocket { return webSocket.takeRest(of: output, bytesMax: bytesMax) }
+        return output.count <= bytesMax ? Array(output.memory) : []
+    }
+
+    /// Waits for the client's Close: other frames, which may have been under way, are no answer to ours.
+    func lastWord(of slot: Int) -> LastWord? {
+        guard let webSocket = sockets[slot].webSocket else { return nil }
+        return { bytes in
+            _ = webSocket.receive(bytes)
+            return webSocket.end != nil
+        }
+    }
 }

@@ -232,7 +232,7 @@ package final class Server: LoopHandler {
     func drop(_ slot: Int, because end: ConnectionEnd = .lost, now: Now) {
         let awaitsClose = writeClose(slot, now: now)
         guard let token = sockets[slot].token else { return }
-        loop.finish(token, awaitsAnswer: awaitsClose)
+        loop.finish(token, unsent: unsent(slot), until: awaitsClose ? lastWord(of: slot) : nil)
         release(slot, token)
         self.end(slot, because: end, now: now)
     }
