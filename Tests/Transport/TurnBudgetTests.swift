@@ -78,7 +78,7 @@ import Testing
         #expect(other.received == [0xD0, 0])
         #expect(!world.server.backlog.isEmpty)
         let costs = turns(world, until: reader, has: 160 * 24)
-        #expect(costs.count >= 3)
+        #expect(costs.count >= 2)
         #expect(costs.allSatisfy { $0 <= Self.turnMax })
         #expect(reader.received == messages.flatMap { $0 })
         #expect(world.server.restBytes == 0 && world.server.backlog.isEmpty)
