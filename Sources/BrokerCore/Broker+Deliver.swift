@@ -54,14 +54,16 @@ extension Broker {
     }
 
     /// Whether a delivery that has to be acknowledged can go out now: nothing waits before it.
+    /// - Parameter earlier: deliveries of the same message that are going to start before it.
     @inline(__always)
-    func canStartAtOnce(_ slot: Int, _ attachment: Attachment) -> Bool {
-        attachment.isOpen && sessions[slot].queue.isEmpty && hasRoom(slot, attachment)
+    func canStartAtOnce(_ slot: Int, _ attachment: Attachment, behind earlier: Int = 0) -> Bool {
+        attachment.isOpen && sessions[slot].queue.isEmpty && hasRoom(slot, attachment, behind: earlier)
     }
 
     /// Whether the link can take one more delivery that it has to acknowledge or, one at a time, any delivery.
-    func hasRoom(_ slot: Int, _ attachment: Attachment) -> Bool {
-        attachment.busyWith == nil && sessions[slot].inflight.count < attachment.window
+    @inline(__always)
+    func hasRoom(_ slot: Int, _ attachment: Attachment, behind earlier: Int = 0) -> Bool {
+        attachment.busyWith == nil && sessions[slot].inflight.count + earlier < attachment.window
     }
 
     /// Hands out what waits, as far as the window allows and a fair share of the turn goes.
@@ -106,7 +108,9 @@ extension Broker {
         guard let entry = sessions[slot].queue.popFirst() else { return }
         queuedDeliveries -= 1
         guard entry.phase == .message else { return }
-        sessions[slot].queuedBytes -= messages.size(of: entry.message)
+        let size = messages.size(of: entry.message)
+        sessions[slot].queuedBytes -= size
+        if !entry.isFresh { sessions[slot].queue.returnedBytes -= size }
     }
 
     /// A message whose time is over is not sent, unless the client may have it already [MQTT-3.3.2-5].
