@@ -29,7 +29,7 @@ extension ListenerConfiguration {
             let topics = settings.predefinedTopics.count
             let manner = settings.isStrict ? ", strict" : ""
             return "listener \(port) \(place) mqttsn, \(clients), gateway \(settings.gatewayID), "
-                + "\(topics) predefined \(topics == 1 ? "topic" : "topics")\(manner)"
+                + "\(topics) predefined \(topics == 1 ? "topic" : "topics")\(manner)\(settings.groupSummary)"
         }
     }
 }

@@ -19,6 +19,8 @@ package struct Engine {
 
     /// Datagrams to be sent since the outbox was last cleared.
     package internal(set) var outbox = DatagramOutbox()
+    /// What is to be sent to multicast groups, since it was last taken.
+    var multicasts: [Multicast] = []
     /// What is worth a line in the log, since it was last taken.
     package internal(set) var logs: [EngineLog] = []
 

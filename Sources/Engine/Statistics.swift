@@ -179,6 +179,10 @@ extension Engine {
             Figure("sn/messages/sent", datagramCounters.sent),
             Figure("sn/messages/malformed", devices.malformed),
             Figure("sn/messages/retransmitted", devices.retransmitted),
+            Figure("sn/discovery/searches", devices.groupSearches),
+            Figure("sn/discovery/advertisements heard", devices.advertisementsHeard),
+            Figure("sn/discovery/answers heard", devices.gatewayInfosHeard),
+            Figure("sn/discovery/gateway id conflicts", devices.gatewayIDConflicts),
         ]
     }
     /// What became of every delivery: `owed` is the sum of all the others, at any moment.

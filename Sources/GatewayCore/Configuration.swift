@@ -58,6 +58,13 @@ extension Gateway.Configuration {
         package var allowsAnonymous = true
         /// GwId in GWINFO and ADVERTISE (§5.3.6).
         package var gatewayID: UInt8 = 1
+        /// Multicast groups, once for each interface, where devices look for this gateway (§6.1); 0: it says nothing
+        /// by itself [D-42].
+        package var groupLinks: UInt16 = 0
+        /// T_ADV: seconds between two ADVERTISE, at least 1 (§7.2).
+        package var advertiseInterval: UInt16 = 900
+        /// Time to live, or hop limit, of what is said in groups, at most [D-66].
+        package var groupHops: UInt8 = 1
         /// Topic ids that devices know without asking (§6.7).
         package var predefinedTopics: [PredefinedTopic] = []
         /// T_retry: how long to wait for an answer before a packet is sent again (§7.2).

@@ -127,6 +127,9 @@ extension Gateway.Configuration {
             guard case .mqttsn(let settings) = listener.kind else { return rules }
             rules.messageBytesMax = min(rules.messageBytesMax, limits.packetBytesMax)
             rules.gatewayID = settings.gatewayID
+            rules.groupLinks = UInt16(clamping: settings.multicastGroups.count)
+            rules.advertiseInterval = settings.advertiseIntervalSeconds
+            rules.groupHops = settings.multicastHops
             rules.predefinedTopics = settings.predefinedTopics.map { PredefinedTopic(id: $0.id, name: $0.name) }
             rules.retryInterval = settings.retryInterval
             rules.retryCount = settings.retryCount
@@ -150,7 +153,17 @@ extension ListenerPlan {
             }
         self.init(
             kind: kind, addresses: listener.addresses.map { PeerAddress($0, port: listener.port) },
-            toleratesMissingFamily: listener.toleratesMissingFamily)
+            toleratesMissingFamily: listener.toleratesMissingFamily, groups: listener.groupPlans)
+    }
+}
+
+extension ListenerConfiguration {
+    /// Where devices look for the gateway.
+    fileprivate var groupPlans: [GroupPlan] {
+        guard case .mqttsn(let settings) = kind else { return [] }
+        return settings.multicastGroups.map {
+            GroupPlan(address: PeerAddress($0.address, port: port), interface: $0.interface)
+        }
     }
 }
 

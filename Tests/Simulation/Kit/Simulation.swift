@@ -194,10 +194,10 @@ package struct Simulation {
         let gauges = world.engine.broker.gauges
         if gauges.heldBytes != 0 { world.faults.append("\(gauges.heldBytes) bytes held for nobody") }
         // Topics, wills, and the figures of the broker.
-        if gauges.retainedMessages > (features.hasStatistics ? 80 : 8) {
+        if gauges.retainedMessages > (features.hasStatistics ? 96 : 8) {
             world.faults.append("\(gauges.retainedMessages) retained messages")
         }
-        if gauges.topics > (features.hasStatistics ? 96 : 16) { world.faults.append("\(gauges.topics) topics kept") }
+        if gauges.topics > (features.hasStatistics ? 112 : 16) { world.faults.append("\(gauges.topics) topics kept") }
     }
 
     private mutating func checkLimits() {
