@@ -59,6 +59,7 @@ extension ConfiguredLimits {
             ("max_inflight_messages", Int(inflightMessagesMax)),
             ("max_clients", clientsMax),
             ("max_devices", devicesMax),
+            ("max_device_topics", deviceTopicsMax),
             ("max_queued_messages", queuedMessagesMax),
             ("max_queued_bytes", queuedBytesMax),
             ("max_queued_total_bytes", queuedTotalBytesMax),

@@ -32,6 +32,7 @@ package struct Engine {
     var firstPending = 0
 
     var statistics: Statistics
+    var deviceTopics: DeviceTopics
     /// The process's memory that is resident, in bytes, as the adapter saw it last: what `$SYS/broker/heap/current`
     /// says. 0 for unknown: then it says nothing.
     package var residentBytes = 0
@@ -40,9 +41,14 @@ package struct Engine {
     package init(settings: EngineSettings, seed: UInt64, now: Now) {
         self.settings = settings
         var generator = SeededGenerator(seed: seed)
-        broker = Broker(limits: settings.broker, seed: generator.next())
+        deviceTopics = DeviceTopics(countMax: settings.sysInterval == nil ? 0 : settings.deviceTopicsMax)
+        var limits = settings.broker
+        limits.notesDeviceQueues = deviceTopics.countMax > 0
+        broker = Broker(limits: limits, seed: generator.next())
         connections = Connections(limits: settings.connections)
-        gateway = Gateway(configuration: settings.gateway, seed: generator.next())
+        var configuration = settings.gateway
+        configuration.notesChanges = deviceTopics.countMax > 0
+        gateway = Gateway(configuration: configuration, seed: generator.next())
         statistics = Statistics(startedAt: now, interval: settings.sysInterval)
     }
 
@@ -128,6 +134,7 @@ package struct Engine {
     package var nextDeadline: Deadline? {
         let deadlines = [
             broker.nextDeadline, connections.nextDeadline, gateway.nextDeadline, statistics.nextDeadline,
+            deviceTopicsDeadline,
         ]
         return deadlines.compactMap { $0 }.min()
     }
@@ -156,6 +163,7 @@ package struct Engine {
         broker.advance(to: now, into: &brokerEffects)
         settle(now)
         publishStatistics(now)
+        publishDevices(now)
     }
 
     /// Ends every link: MQTT 5 clients hear 0x8B, devices DISCONNECT. The adapter then flushes and closes.
@@ -210,6 +218,8 @@ package struct EngineSettings {
     package var logsSubscriptions = false
     /// How often `$SYS` is published; nil for never.
     package var sysInterval: Duration? = .seconds(10)
+    /// How many devices have a topic below `$SYS/broker/sn/devices`; 0, or no `sysInterval`: none [D-86].
+    package var deviceTopicsMax = 10_000
     /// What `$SYS/broker/version` says.
     package var version: ByteString = "dormouse"
 

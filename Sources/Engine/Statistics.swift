@@ -105,9 +105,10 @@ extension Engine {
         for figure in statistics.update(totals(), resident: residentBytes, now: now) {
             publishOwn(figure.name, figure.value, now)
         }
+        noteDeviceQueues()
     }
 
-    private mutating func publishOwn(_ name: ByteString, _ value: ByteString, _ now: Now) {
+    mutating func publishOwn(_ name: ByteString, _ value: ByteString, _ now: Now) {
         name.withView { topic in
             value.withView { payload in
                 let publish = IncomingPublish(topic: .name(topic), qos: .atMostOnce, retain: true, payload: payload)
@@ -175,6 +176,7 @@ extension Engine {
             Figure("sn/devices/active", devices.devicesActive),
             Figure("sn/devices/asleep", devices.devicesAsleep + devices.devicesAwake),
             Figure("sn/devices/lost", devices.devicesLost),
+            Figure("sn/devices/with a topic", deviceTopics.count),
             Figure("sn/messages/received", datagramCounters.received),
             Figure("sn/messages/sent", datagramCounters.sent),
             Figure("sn/messages/malformed", devices.malformed),

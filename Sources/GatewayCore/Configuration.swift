@@ -24,6 +24,8 @@ extension Gateway {
         /// Seconds that a session with CleanSession=0 outlives its connection; `UInt32.max` for ever.
         package var sessionExpiryInterval: UInt32 = .max
 
+        /// Whether `takeChange` is asked for the devices that changed; else they are not noted.
+        package var notesChanges = false
         /// Device records: connected, asleep, or away with a session.
         package var devicesMax = 100_000
         /// Normal topic ids in each device's table (§7.3).

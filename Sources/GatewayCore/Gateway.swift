@@ -41,6 +41,8 @@ package struct Gateway {
     var willBytes = 0
     var strangerReplies: RateLimiter
     var anonymousPublishes: RateLimiter
+    /// Devices that changed, for those who show them.
+    var changes = Changes()
     /// What is due in multicast groups.
     var discovery = Discovery()
 
@@ -177,6 +179,7 @@ extension Gateway {
         counters[table[slot].state.kind] -= 1
         counters[state.kind] += 1
         table[slot].state = state
+        noteChange(slot)
     }
 
     /// Sees to it that the device is looked at when the next thing is due. A deadline that moved back is left as it

@@ -15,6 +15,7 @@ extension EngineSettings {
         self.init()
         version = ByteString(Version.text)
         sysInterval = configuration.broker.sysInterval
+        deviceTopicsMax = configuration.limits.deviceTopicsMax
         datagramBytesMax = configuration.limits.packetBytesMax
         logsSubscriptions = !configuration.logging.types.isDisjoint(with: [.subscribe, .unsubscribe])
         broker = BrokerLimits(configuration)
