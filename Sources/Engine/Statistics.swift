@@ -173,10 +173,10 @@ extension Engine {
         let devices = gateway.counters
         return [
             Figure("sn/devices", devices.devicesConnected),
-            Figure("sn/devices/active", devices.devicesActive),
-            Figure("sn/devices/asleep", devices.devicesAsleep + devices.devicesAwake),
-            Figure("sn/devices/lost", devices.devicesLost),
-            Figure("sn/devices/with a topic", deviceTopics.count),
+            Figure("sn/states/active", devices.devicesActive),
+            Figure("sn/states/asleep", devices.devicesAsleep + devices.devicesAwake),
+            Figure("sn/states/lost", devices.devicesLost),
+            Figure("sn/states/shown", deviceTopics.count),
             Figure("sn/messages/received", datagramCounters.received),
             Figure("sn/messages/sent", datagramCounters.sent),
             Figure("sn/messages/malformed", devices.malformed),

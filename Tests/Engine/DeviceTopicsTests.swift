@@ -1,4 +1,6 @@
+import BrokerCore
 import Bytes
+import Clockwork
 import DeviceCore
 import Engine
 import GatewayCore
@@ -8,7 +10,7 @@ import SimulationKit
 import Testing
 
 @Suite struct DeviceTopicsTests {
-    private static let all: [(ByteString, QoS)] = [("$SYS/broker/sn/devices/#", .atMostOnce)]
+    private static let all: [(ByteString, QoS)] = [("$SYS/broker/sn/devices/+", .atMostOnce)]
 
     /// A world that speaks under `$SYS` every 10 s.
     private func world(_ configure: (inout EngineSettings) -> Void = { _ in }) -> EngineWorld {

@@ -198,7 +198,9 @@ package struct Simulation {
         if gauges.retainedMessages > (features.hasStatistics ? 96 + shown : 8) {
             world.faults.append("\(gauges.retainedMessages) retained messages")
         }
-        if gauges.topics > (features.hasStatistics ? 112 + shown : 16) { world.faults.append("\(gauges.topics) topics kept") }
+        if gauges.topics > (features.hasStatistics ? 112 + shown : 16) {
+            world.faults.append("\(gauges.topics) topics kept")
+        }
     }
 
     private mutating func checkLimits() {
