@@ -58,6 +58,7 @@ extension ConfigurationDraft {
                     + (draft.transport == .mqttsn ? "" : "name users with `scram_file`, ") + "or listen on 127.0.0.1")
         }
         if isLocal, asked == false, !hasUsers { warnNobody(at: location, areDevices: draft.transport == .mqttsn) }
+        if draft.transport == .mqttsn { checkMulticastGroups(draft, addresses) }
         return ListenerConfiguration(
             port: draft.port, addresses: addresses, toleratesMissingFamily: addresses.count > 1,
             allowsAnonymous: asked ?? (isLocal && !hasUsers), kind: kind(of: draft, security), origin: location)

@@ -74,6 +74,13 @@ package struct WebSocketSettings: Equatable, Sendable {
 package struct SNListenerSettings: Equatable, Sendable {
     /// The GwId that this listener answers SEARCHGW with (`gateway_id`), MQTT-SN 1.2 §5.3.9.
     package var gatewayID: UInt8 = 1
+    /// Where devices look for this gateway, one for each group and interface (`multicast_group`), MQTT-SN 1.2 §6.1;
+    /// empty: ADVERTISE is not sent [D-42].
+    package var multicastGroups: [MulticastGroup] = []
+    /// T_ADV: seconds between two ADVERTISE (`advertise_interval`), MQTT-SN 1.2 §7.2.
+    package var advertiseIntervalSeconds: UInt16 = 900
+    /// How many routers what is said in groups may pass, plus one (`multicast_hops`) [D-66].
+    package var multicastHops: UInt8 = 1
     /// Topics known to both sides without registration, ascending by id (`predefined_topic`), MQTT-SN 1.2 §6.7.
     package var predefinedTopics: [PredefinedTopic] = []
     /// T_retry: how long an answer is waited for (`retry_interval`), MQTT-SN 1.2 §7.2.

@@ -22,6 +22,8 @@ extension Gateway {
         /// Seconds that a session with CleanSession=0 outlives its connection; `UInt32.max` for ever.
         package var sessionExpiryInterval: UInt32 = .max
 
+        /// Whether `takeChange` is asked for the devices that changed; else they are not noted.
+        package var notesChanges = false
         /// Device records: connected, asleep, or away with a session.
         package var devicesMax = 100_000
         /// Normal topic ids in each device's table (§7.3).
@@ -56,6 +58,13 @@ extension Gateway.Configuration {
         package var allowsAnonymous = true
         /// GwId in GWINFO and ADVERTISE (§5.3.6).
         package var gatewayID: UInt8 = 1
+        /// Multicast groups, once for each interface, where devices look for this gateway (§6.1); 0: it says nothing
+        /// by itself [D-42].
+        package var groupLinks: UInt16 = 0
+        /// T_ADV: seconds between two ADVERTISE, at least 1 (§7.2).
+        package var advertiseInterval: UInt16 = 900
+        /// Time to live, or hop limit, of what is said in groups, at most [D-66].
+        package var groupHops: UInt8 = 1
         /// Topic ids that devices know without asking (§6.7).
         package var predefinedTopics: [PredefinedTopic] = []
         /// T_retry: how long to wait for an answer before a packet is sent again (§7.2).

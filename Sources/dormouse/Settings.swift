@@ -15,6 +15,7 @@ extension EngineSettings {
         self.init()
         version = ByteString(Version.text)
         sysInterval = configuration.broker.sysInterval
+        deviceTopicsMax = configuration.limits.deviceTopicsMax
         datagramBytesMax = configuration.limits.packetBytesMax
         logsSubscriptions = !configuration.logging.types.isDisjoint(with: [.subscribe, .unsubscribe])
         broker = BrokerLimits(configuration)
@@ -131,6 +132,9 @@ extension Gateway.Configuration {
                 ($0.clients, min($0.bytes, limits.packetBytesMax))
             }
             rules.gatewayID = settings.gatewayID
+            rules.groupLinks = UInt16(clamping: settings.multicastGroups.count)
+            rules.advertiseInterval = settings.advertiseIntervalSeconds
+            rules.groupHops = settings.multicastHops
             rules.predefinedTopics = settings.predefinedTopics.map {
                 PredefinedTopic(id: $0.id, name: $0.name, clients: $0.clients)
             }
@@ -157,7 +161,17 @@ extension ListenerPlan {
             }
         self.init(
             kind: kind, addresses: listener.addresses.map { PeerAddress($0, port: listener.port) },
-            toleratesMissingFamily: listener.toleratesMissingFamily)
+            toleratesMissingFamily: listener.toleratesMissingFamily, groups: listener.groupPlans)
+    }
+}
+
+extension ListenerConfiguration {
+    /// Where devices look for the gateway.
+    fileprivate var groupPlans: [GroupPlan] {
+        guard case .mqttsn(let settings) = kind else { return [] }
+        return settings.multicastGroups.map {
+            GroupPlan(address: PeerAddress($0.address, port: port), interface: $0.interface)
+        }
     }
 }
 
