@@ -28,7 +28,7 @@ import Testing
             "Transport": bottom.union(["ConnectionCore", "GatewayCore", "Engine", "Reactor", "WebSocket"]),
             "dormouse": bottom.union(wires).union(cores).union([
                 "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "Glibc", "Musl", "ArgumentParser",
-                "Logging", "WebSocket", "Authentication",
+                "Logging", "WebSocket", "Authentication", "CLinux",
             ]),
         ]
     }()
