@@ -37,6 +37,7 @@ package struct BadLink: Sendable {
         package init() {}
     }
 
+    /// Which way a datagram goes.
     package enum Direction: Equatable, Sendable {
         /// To the gateway.
         case up

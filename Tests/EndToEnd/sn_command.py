@@ -31,15 +31,15 @@ def done(*arguments, **options):
 class Running:
     """A `dormouse sn` that goes on. It runs with -d, so that its packets say when it is ready."""
 
-    def __init__(self, *arguments, **options):
+    def __init__(self, *arguments, stdout=subprocess.PIPE):
         self.process = subprocess.Popen(
-            [BINARY, "sn", *map(str, arguments), "-d"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, env=os.environ | {"SWIFT_BACKTRACE": "enable=no"}, **options)
+            [BINARY, "sn", *map(str, arguments), "-d"], stdin=subprocess.PIPE, stdout=stdout,
+            stderr=subprocess.PIPE, env=os.environ | {"SWIFT_BACKTRACE": "enable=no"})
         self.log = []
         self._lines = queue.Queue()
         self._changed = threading.Condition()
         self._threads = [threading.Thread(target=self._read, daemon=True)]
-        if options.get("stdout", True):
+        if self.process.stdout:
             self._threads.append(threading.Thread(target=self._read_output, daemon=True))
         for thread in self._threads:
             thread.start()

@@ -1,6 +1,7 @@
 """`dormouse sn`: a device on the desk, against the gateway and against made-up ones."""
 
 import contextlib
+import os
 import re
 import signal
 import socket
@@ -64,10 +65,11 @@ def test_pub_sends_each_line_over_one_connection(gateway, at, qos):
 def test_pub_publishes_lines_as_they_come_and_ends_by_a_signal(gateway, at):
     arguments = [*at, "-t", "a/b", "-l", "-q", 1, "-i", "liner"]
     with Subscriber(gateway, "a/b") as subscriber, Running("pub", *arguments) as pub:
-        for word in (b"one", b"two"):
+        for number, word in enumerate([b"one", b"two"], 1):
             pub.process.stdin.write(word + b"\n")
             pub.process.stdin.flush()
             assert subscriber.message().payload == word
+            pub.wait_for("< PUBACK", number)
         assert pub.end(signal.SIGINT) == 0
         gateway.wait_for_line("liner disconnected")
 
@@ -179,9 +181,11 @@ def test_a_signal_ends_a_device_with_disconnect(gateway, at, command, number):
 
 
 def test_a_closed_pipe_ends_sub_quietly(gateway, at):
-    with Running("sub", *at, "-i", "piper", "-t", "a") as sub:
+    reader, writer = os.pipe()
+    with Running("sub", *at, "-i", "piper", "-t", "a", stdout=writer) as sub:
+        os.close(writer)
         sub.wait_for("< SUBACK")
-        sub.process.stdout.close()
+        os.close(reader)
         assert sub.process.wait(PATIENCE) == 0
         assert not any("error" in line.lower() for line in sub.log)
     gateway.wait_for_line("piper disconnected")
