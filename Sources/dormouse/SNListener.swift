@@ -54,8 +54,11 @@ struct SNListener {
             try? session.disconnect()
             throw error
         }
+        let isTimedOut = endAt.map { $0 <= MonotonicClock.now } ?? false
         try session.disconnect()
-        if let wanted = output.countMax, printed < wanted, let endAt, endAt <= MonotonicClock.now {
+        guard isTimedOut else { return }
+        guard hasConnected else { throw session.failure(.lost) }
+        if let wanted = output.countMax, printed < wanted {
             throw Failure.runtime("only \(printed) of \(wanted) messages came in time")
         }
     }

@@ -109,7 +109,7 @@ struct SNPub: ParsableCommand {
         case .failed(_, .refused(let code)):
             .runtime("the gateway refused the message (\(code)): look into its log for the reason")
         case .failed(_, .tooLong):
-            .usage("topic or message are too long for MQTT-SN: 65,526 bytes at most")
+            .usage("topic or message are too long for MQTT-SN: 65,498 bytes at most")
         default: session.failure(outcome)
         }
     }
@@ -152,7 +152,7 @@ struct SNSourceOptions: ParsableArguments {
     fileprivate func payload() throws -> ByteString? {
         if lines { return nil }
         if stdin { return ByteString(try SNInput.whole(STDIN_FILENO)) }
-        guard let file else { return ByteString(message ?? "") }
+        guard let file else { return ByteString(try SNInput.checked(Array((message ?? "").utf8))) }
         let descriptor = open(file, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw Failure.runtime("cannot read '\(file)': \(String(cString: strerror(errno)))")

@@ -65,8 +65,8 @@ struct SNInput {
     private var start = 0
     private(set) var isAtEnd = false
 
-    /// More than any message of MQTT-SN has room for.
-    private static let bytesMax = Int(UInt16.max)
+    /// What a datagram over IPv4, 65,507 bytes, has room for behind the nine bytes before the data of a long PUBLISH.
+    private static let bytesMax = 65_498
 
     /// Reads what is there, and waits if nothing is.
     mutating func read(from descriptor: Int32 = STDIN_FILENO) throws {
@@ -88,15 +88,15 @@ struct SNInput {
         while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
             let line = Array(bytes[start..<end])
             start = end + 1
-            if !line.isEmpty { return try checked(line) }
+            if !line.isEmpty { return try Self.checked(line) }
         }
         let rest = Array(bytes[start...])
         guard isAtEnd, !rest.isEmpty else {
-            _ = try checked(rest)
+            _ = try Self.checked(rest)
             return nil
         }
         start = bytes.count
-        return try checked(rest)
+        return try Self.checked(rest)
     }
 
     /// All of it.
@@ -104,14 +104,15 @@ struct SNInput {
         var input = SNInput()
         while !input.isAtEnd {
             try input.read(from: descriptor)
-            _ = try input.checked(input.bytes)
+            _ = try checked(input.bytes)
         }
         return input.bytes
     }
 
-    private func checked(_ message: [UInt8]) throws -> [UInt8] {
-        guard message.count <= Self.bytesMax else {
-            throw Failure.usage("the message is longer than 65,526 bytes, the most that MQTT-SN can carry")
+    /// Refuses what no datagram can carry.
+    static func checked(_ message: [UInt8]) throws -> [UInt8] {
+        guard message.count <= bytesMax else {
+            throw Failure.usage("the message is longer than 65,498 bytes, the most that a datagram can carry")
         }
         return message
     }

@@ -102,6 +102,15 @@ def test_pub_leaves_a_will_only_when_it_is_lost(gateway, at):
     assert (message.topic, message.payload, message.qos) == ("wills", b"gone", 1)
 
 
+def test_pub_sends_as_much_as_a_datagram_carries_and_no_more(gateway, at):
+    with Subscriber(gateway, "a") as subscriber:
+        done("pub", *at, "-t", "a", "-s", "-q", 1, text=bytes(65_498))
+        assert subscriber.message().payload == bytes(65_498)
+    for option in ("-s", "-l"):
+        result = sn("pub", *at, "-t", "a", option, text=b"x" * 65_499)
+        assert (result.returncode, b"longer than 65,498 bytes" in result.stderr) == (2, True)
+
+
 # MARK: sub
 
 
@@ -400,6 +409,9 @@ def test_too_few_messages_in_time_are_told(gateway, at):
     result = sn("sub", *at, "-t", "a", "-C", 2, "-W", "0.5")
     assert (result.returncode, result.stdout) == (1, b"x\n")
     assert b"only 1 of 2 messages" in result.stderr
+    with Responder(lambda *_: None) as silent:
+        result = sn("sub", "-p", silent.port, "-t", "a", "-W", "0.5")
+    assert (result.returncode, b"no answer from" in result.stderr) == (1, True)
     assert done("sub", *at, "-t", "a", "-W", "0.5") == b"x\n"
 
 
