@@ -76,7 +76,7 @@ extension Broker {
                 guard mayStart(entry, of: slot, attachment) else { return }
                 dequeue(slot)
                 if sessions[slot].queue.isEmpty { noteEmpty(slot, into: &effects) }
-                if isExpired(entry, now: now) { continue }
+                if isExpired(entry, of: slot, now: now) { continue }
                 if entry.phase == .message { bytesLeft -= messages.size(of: entry.message) }
                 start(entry, of: slot, attachment, into: &effects)
             } else if let owed = sessions[slot].owedRetained.first {
@@ -113,10 +113,11 @@ extension Broker {
         if !entry.isFresh { sessions[slot].queue.returnedBytes -= size }
     }
 
-    /// A message whose time is over is not sent, unless the client may have it already [MQTT-3.3.2-5].
-    mutating func isExpired(_ entry: QueuedDelivery, now: Now) -> Bool {
+    /// A message whose time is over, or that has waited too long for a device, is not sent, unless the client may have it
+    /// already [MQTT-3.3.2-5] [D-77].
+    mutating func isExpired(_ entry: QueuedDelivery, of slot: Int, now: Now) -> Bool {
         guard entry.isFresh else { return false }
-        guard messages[entry.message].expiresAt <= now.unixSeconds else { return false }
+        guard end(of: entry, in: slot) <= now.unixSeconds else { return false }
         counters.expired += 1
         release(entry.message, entry.identifiers)
         return true

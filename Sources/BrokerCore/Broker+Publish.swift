@@ -71,7 +71,7 @@ extension Broker {
         let expiresAt = publish.messageExpiryInterval.map { now.unixSeconds + Int64($0) } ?? .max
         let message = Passing(
             serial: lastSerial, topic: topic, properties: publish.properties, payload: publish.payload,
-            expiresAt: expiresAt, qos: publish.qos, retain: publish.retain)
+            expiresAt: expiresAt, qos: publish.qos, retain: publish.retain, takenAt: now.seconds)
         passing = message
         return message
     }

@@ -14,6 +14,11 @@ extension Broker {
         into effects: inout BrokerEffects
     ) {
         let isHeld = isHeld(message, copy)
+        if sessions[slot].sleepQueue?.keepsLast == true,
+            takePlace(of: message, copy: &copy, isHeld: isHeld, wanted, in: slot)
+        {
+            return
+        }
         guard makeRoom(for: message, isHeld: isHeld, wanted, in: slot, now: now, into: &effects) else {
             counters.droppedQueueFull += 1
             return release(wanted.identifiers)
@@ -27,7 +32,13 @@ extension Broker {
                 message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
                 retain: wanted.retain, phase: .message, group: wanted.group))
         sessions[slot].queuedBytes += message.size
-        sessions[slot].soonestExpiry = min(sessions[slot].soonestExpiry, message.expiresAt)
+        noteQueued(message, slot)
+    }
+
+    /// A message waits: when it will have waited too long, and who wants to know that it does.
+    mutating func noteQueued(_ message: Passing, _ slot: Int) {
+        let end = min(message.expiresAt, endOfWait(takenAt: message.takenAt, in: slot))
+        sessions[slot].soonestExpiry = min(sessions[slot].soonestExpiry, end)
         if limits.notesDeviceQueues, sessions[slot].isDevice { changedQueues.note(slot) }
     }
 
@@ -41,7 +52,7 @@ extension Broker {
     }
 
     /// How far one more message would go beyond what may be held, in bytes of messages and beside them.
-    private func excess(with message: Passing) -> (bytes: Int, overhead: Int) {
+    func excess(with message: Passing) -> (bytes: Int, overhead: Int) {
         let overhead = messages.overhead - retainedOverhead + MessageTable.overhead(of: topics.name(of: message.topic))
         let bytes = messages.bytes - heldRetainedBytes + message.size
         return (bytes - limits.heldBytesMax, overhead - limits.heldOverheadBytesMax)
@@ -57,10 +68,7 @@ extension Broker {
     /// How much may wait for a session: less for a link that sleeps or is away, where it asked for that.
     private func room(of slot: Int) -> QueueLimits {
         let limits = QueueLimits(messages: limits.queuedMessagesMax, bytes: limits.queuedBytesMax)
-        guard let sleepQueue = sessions[slot].sleepQueue, sessions[slot].attachment?.isOpen != true else {
-            return limits
-        }
-        return sleepQueue
+        return sleepRules(of: slot) ?? limits
     }
 
     /// Whether a message has a place in this queue.
@@ -82,12 +90,14 @@ extension Broker {
         into effects: inout BrokerEffects
     ) -> Bool {
         // Nobody was asked about the places of all queues, which are a matter of memory [M-11].
-        if wanted.isPromised, queuedDeliveries < limits.queuedDeliveriesMax { return true }
+        if wanted.isPromised, fullPolicy(of: slot) == .refuse, queuedDeliveries < limits.queuedDeliveriesMax {
+            return true
+        }
         if !hasOwnRoom(for: message, in: slot) { discardExpired(slot, now: now) }
         let isFull = !hasOwnRoom(for: message, in: slot)
         if isFull { noteFull(slot, into: &effects) }
         if !isFull, hasRoomAmongAll(for: message, isHeld: isHeld) { return true }
-        guard limits.queueFullPolicy == .dropOldest, canGiveOwnRoom(slot, to: message),
+        guard fullPolicy(of: slot) == .dropOldest, canGiveOwnRoom(slot, to: message),
             canGiveRoom(slot, to: message, isHeld: isHeld)
         else {
             if !isFull { noteAllFull(into: &effects) }
@@ -103,7 +113,7 @@ extension Broker {
 
     /// Whether a queue has room for a message without all that the client has seen nothing of. What was in flight
     /// stays: the client may know it, and waits for its PUBREL.
-    private func canGiveOwnRoom(_ slot: Int, to message: Passing) -> Bool {
+    func canGiveOwnRoom(_ slot: Int, to message: Passing) -> Bool {
         let room = room(of: slot)
         let queue = sessions[slot].queue
         return queue.returned.count < room.messages && queue.returnedBytes + message.size <= room.bytes
@@ -165,12 +175,12 @@ extension Broker {
         var soonest = Int64.max
         for entry in sessions[slot].queue.fresh {
             let size = messages.size(of: entry.message)
-            if isExpired(entry, now: now) {
+            if isExpired(entry, of: slot, now: now) {
                 queuedDeliveries -= 1
                 sessions[slot].queuedBytes -= size
                 continue
             }
-            soonest = min(soonest, messages[entry.message].expiresAt)
+            soonest = min(soonest, end(of: entry, in: slot))
             kept.append(entry)
         }
         sessions[slot].queue.fresh = kept
@@ -216,7 +226,7 @@ extension Broker {
             holders += 1
             if claim(slot, qos, message) { continue }
             discardExpired(slot, now: now)
-            guard claim(slot, qos, message) else {
+            guard claim(slot, qos, message) || givesWay(slot, to: message) else {
                 noteFull(slot, into: &effects)
                 return false
             }
