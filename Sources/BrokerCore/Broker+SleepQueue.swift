@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Messaging
 
 /// Among how many of those that wait, the newest first, a message of the same topic is looked for [D-76].

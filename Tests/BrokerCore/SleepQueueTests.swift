@@ -224,7 +224,7 @@ import Testing
         #expect([sleeper.counters.expired, sleeper.counters.delivered] == [1, 1])
     }
 
-    @Test("What has waited too long makes room before anything else goes, and a shorter expiry of its own counts [D-77]")
+    @Test("What has waited too long makes room first, by whichever of both limits is the shorter [D-77]")
     func agedMakeRoom() {
         var sleeper = Sleeper(QueueLimits(messages: 2, bytes: 100, expiry: 60))
         sleeper.publish("a", "1")
