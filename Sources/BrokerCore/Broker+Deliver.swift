@@ -113,8 +113,8 @@ extension Broker {
         if !entry.isFresh { sessions[slot].queue.returnedBytes -= size }
     }
 
-    /// A message whose time is over, or that has waited too long for a device, is not sent, unless the client may have it
-    /// already [MQTT-3.3.2-5] [D-77].
+    /// A message whose time is over, or that has waited too long for a device, is not sent, unless the client may have
+    /// it already [MQTT-3.3.2-5] [D-77].
     mutating func isExpired(_ entry: QueuedDelivery, of slot: Int, now: Now) -> Bool {
         guard entry.isFresh else { return false }
         guard end(of: entry, in: slot) <= now.unixSeconds else { return false }

@@ -19,7 +19,8 @@ import Testing
             for filter in ["all", name] { world.subscribe(reader, filter, .atLeastOnce) }
             world.ask(reader, .detach(Farewell(publishesWill: false)))
         }
-        return (world, world.client("writer"))
+        let writer = world.client("writer")
+        return (world, writer)
     }
 
     private func publish(_ topics: [ByteString], _ world: inout BrokerWorld, _ writer: LinkID) {

@@ -30,7 +30,7 @@ import Testing
         mutating func publish(_ topic: ByteString, _ payload: ByteString, _ qos: QoS = .atMostOnce) {
             lastIdentifier += 1
             world.publish(writer, topic, payload, qos, id: qos == .atMostOnce ? 0 : lastIdentifier)
-            if qos == .exactlyOnce { world.acknowledge(writer, .pubrel, lastIdentifier) }
+            if qos == .exactlyOnce { world.ask(writer, .release(packetIdentifier: lastIdentifier)) }
         }
 
         /// What the writer was told of its last message at QoS 1 or 2.
