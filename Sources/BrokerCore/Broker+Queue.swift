@@ -121,7 +121,7 @@ extension Broker {
 
     /// Whether the oldest deliveries of this queue would make room among all, looking at no more than a few. A place is
     /// given by each; the bytes of a message only by its last holder, so those that wait elsewhere too, or are in
-    /// flight, or retained, would be dropped for nothing. Where these do not suffice, nothing is dropped but the newest.
+    /// flight, or retained, would be dropped for nothing. Where these do not suffice, only the newest is dropped.
     private func canGiveRoom(_ slot: Int, to message: Passing, isHeld: Bool) -> Bool {
         var lack = lack(of: message, isHeld: isHeld)
         for entry in sessions[slot].queue.fresh.prefix(oldestLookedAt) {

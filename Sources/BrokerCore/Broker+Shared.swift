@@ -72,7 +72,9 @@ extension Broker {
     /// with the member. Nil if there is none, else whether the member has to hold the message.
     mutating func findsMember(for entry: RouteEntry, _ message: Passing, now: Now) -> Bool? {
         let group = entry.session & ~groupMark
-        let chosen = readyMember(of: group, message) ?? keeper(of: group, [.busy, .away], message, isAsked: true)
+        // Those who have only been claimed for still count as ready, and may have room all the same.
+        let chosen =
+            readyMember(of: group, message) ?? keeper(of: group, [.busy, .ready, .away], message, isAsked: true)
         guard let chosen else { return false }
         shared.giveTurnBack(chosen)
         let member = shared[chosen]
