@@ -12,6 +12,7 @@ import Testing
     ) -> (world: BrokerWorld, writer: LinkID) {
         var limits = BrokerLimits()
         limits.queueFullPolicy = .dropOldest
+        limits.inflightMessagesMax = 100
         configure(&limits)
         var world = BrokerWorld(limits)
         for name in readers {
