@@ -179,6 +179,8 @@ extension Engine {
             Figure("sn/messages/sent", datagramCounters.sent),
             Figure("sn/messages/malformed", devices.malformed),
             Figure("sn/messages/retransmitted", devices.retransmitted),
+            Figure("sn/messages/forwarded", devices.forwarded),
+            Figure("sn/messages/forwarded/refused", devices.forwardersRefused + devices.nodeIDsTooLong),
         ]
     }
     /// What became of every delivery: `owed` is the sum of all the others, at any moment.

@@ -41,6 +41,8 @@ package struct Gateway {
     var willBytes = 0
     var strangerReplies: RateLimiter
     var anonymousPublishes: RateLimiter
+    /// Lines about forwarders: one a second.
+    var forwarderLogs = RateLimiter(perSecond: 1)
 
     /// The time of the event being handled.
     var now = Now(instant: Instant(nanoseconds: 0), unixSeconds: 0)
@@ -83,6 +85,7 @@ package struct Gateway {
     /// Takes one event and appends what must happen because of it.
     package mutating func handle(_ event: Event, now: Now, into effects: inout [Effect]) {
         self.now = now
+        if table.nodes.hasIdle { table.nodes.forgetIdle() }
         swap(&self.effects, &effects)
         switch event {
         case .received(let packet, let path): received(packet, from: path)
@@ -100,6 +103,7 @@ package struct Gateway {
     /// Does what is due at `now`.
     package mutating func advance(to now: Now, into effects: inout [Effect]) {
         self.now = now
+        if table.nodes.hasIdle { table.nodes.forgetIdle() }
         swap(&self.effects, &effects)
         while let slot = timers.expire(to: now.instant) {
             deadlineReached(slot)

@@ -85,7 +85,9 @@ final class Log {
     private func report(_ log: GatewayLog) {
         let type: LogTypes =
             switch log {
-            case .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused, .claimRejected, .lost: .warning
+            case .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused, .claimRejected, .lost,
+                .forwarderRefused, .nodeIDTooLong:
+                .warning
             case .connected, .disconnected, .refused: .notice
             case .fellAsleep, .moved: .information
             }
