@@ -27,7 +27,7 @@ extension Gateway {
             counters.forwarded += 1
             var path = forwarder
             path.node = node
-            said(packet, from: path)  // [SN-5.5]
+            received(packet, from: path)  // [SN-5.5]
         } catch {
             counters.malformed += 1  // [D-63]
         }

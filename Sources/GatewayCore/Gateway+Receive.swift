@@ -5,16 +5,8 @@ internal import Messaging
 
 /// Who a message is from, and which procedure it belongs to.
 extension Gateway {
-    /// A message as it came from the network, perhaps of a node behind a forwarder.
+    /// A message of whoever is reached by `path`, unwrapped if a forwarder brought it.
     mutating func received(_ packet: SNPacket, from path: DatagramPath) {
-        if case .encapsulated(_, let nodeID, let message) = packet {
-            return forwarded(message, of: nodeID, by: path)
-        }
-        said(packet, from: path)
-    }
-
-    /// A message of whoever is reached by `path`.
-    mutating func said(_ packet: SNPacket, from path: DatagramPath) {
         guard let slot = table.slot(at: path) else { return strangerSent(packet, from: path) }
         heard(slot, path)
         if case .connect(let connect) = packet { return connectReceived(connect, from: path) }

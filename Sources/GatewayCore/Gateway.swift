@@ -88,6 +88,8 @@ package struct Gateway {
         if table.nodes.hasIdle { table.nodes.forgetIdle() }
         swap(&self.effects, &effects)
         switch event {
+        case .received(.encapsulated(_, let nodeID, let message), let path):
+            forwarded(message, of: nodeID, by: path)
         case .received(let packet, let path): received(packet, from: path)
         case .undecodable: counters.malformed += 1
         case .answered(let slot, let answer, let message): answered(slot, answer, message)
