@@ -13,8 +13,6 @@ extension Gateway {
 
         /// Up to this share of `retryInterval` is added by chance, so that devices do not answer in chorus; percent.
         package var retryJitterPercent = 20
-        /// T_WAIT: how long deliveries rest after a device answered "congestion" [D-46].
-        package var waitInterval: Duration = .seconds(60)
         /// How long the old address of a device has to answer when a newcomer claims its client id [D-15].
         package var challengeInterval: Duration = .seconds(3)
         /// How much longer than it said a device may be silent [D-20].
@@ -64,6 +62,8 @@ extension Gateway.Configuration {
         package var retryInterval: Duration = .seconds(10)
         /// N_retry: how often a packet is sent again before its receiver is given up (§7.2).
         package var retryCount = 4
+        /// T_WAIT: how long deliveries rest after a device answered "congestion" [D-46].
+        package var waitInterval: Duration = .seconds(60)
         /// What may wait for a sleeping device.
         package var sleepQueue = QueueLimits(messages: 64, bytes: 16 << 10)
         /// Where a device may turn up without being questioned [D-13].
@@ -79,6 +79,8 @@ extension Gateway.Configuration {
         /// The longest message sent to a device, in bytes, with encapsulation; deliveries that need more are dropped
         /// [D-43].
         package var messageBytesMax = 1_400
+        /// The same for clients whose ids fit a pattern, the first that does; it goes before `messageBytesMax`.
+        package var messageBytesMaxOfClients: [(clients: GlobPattern, bytes: Int)] = []
         /// Whose encapsulated messages are taken [D-48].
         package var forwarders: [Forwarder] = []
 
@@ -101,10 +103,13 @@ extension Gateway.Configuration {
         package var id: UInt16
         /// The topic's name; `%c` in it stands for the client id.
         package var name: ByteString
+        /// Whose id it is: of the clients whose ids fit. nil for all that have no such id of their own.
+        package var clients: GlobPattern?
 
-        package init(id: UInt16, name: ByteString) {
+        package init(id: UInt16, name: ByteString, clients: GlobPattern? = nil) {
             self.id = id
             self.name = name
+            self.clients = clients
         }
     }
 

@@ -126,11 +126,17 @@ extension Gateway.Configuration {
         listeners = configuration.listeners.map { listener in
             var rules = Listener()
             guard case .mqttsn(let settings) = listener.kind else { return rules }
-            rules.messageBytesMax = min(rules.messageBytesMax, limits.packetBytesMax)
+            rules.messageBytesMax = min(settings.messageBytesMax, limits.packetBytesMax)
+            rules.messageBytesMaxOfClients = settings.messageSizes.map {
+                ($0.clients, min($0.bytes, limits.packetBytesMax))
+            }
             rules.gatewayID = settings.gatewayID
-            rules.predefinedTopics = settings.predefinedTopics.map { PredefinedTopic(id: $0.id, name: $0.name) }
+            rules.predefinedTopics = settings.predefinedTopics.map {
+                PredefinedTopic(id: $0.id, name: $0.name, clients: $0.clients)
+            }
             rules.retryInterval = settings.retryInterval
             rules.retryCount = settings.retryCount
+            rules.waitInterval = settings.waitInterval
             rules.sleepQueue = QueueLimits(
                 messages: settings.sleepQueueMessagesMax, bytes: settings.sleepQueueBytesMax)
             rules.isStrict = settings.isStrict
