@@ -12,7 +12,7 @@ extension Gateway {
             return
         }
         let bytesMax = messageBytesMax(slot)
-        let bytes = encodedBytes(fields: 5, message.payload.count)
+        let bytes = encodedBytes(fields: 5, message.payload.count) + wrappingBytes(slot)
         guard bytes <= bytesMax else { return dropTooLong(bytes, delivery, slot) }
         if let alias = table[slot].topics.alias(of: delivery.topic) {
             return start(.publishing(Downlink(delivery, alias)), slot)
@@ -26,7 +26,7 @@ extension Gateway {
         case .known:
             start(.publishing(downlink), slot)
         case .unknown:
-            let bytes = encodedBytes(fields: 4, message.topicName.count)
+            let bytes = encodedBytes(fields: 4, message.topicName.count) + wrappingBytes(slot)
             guard bytes <= bytesMax else { return dropTooLong(bytes, delivery, slot) }
             start(register(downlink, slot), slot)
         case .refused:
