@@ -79,7 +79,7 @@ let package = Package(
             "Transport",
             [
                 "Bytes", "Clockwork", "Messaging", "BrokerCore", "ConnectionCore", "GatewayCore", "Reactor", "Engine",
-                "WebSocket",
+                "WebSocket", deque,
             ]),
         module("Configuration", ["Authentication", "Bytes"]),
         .executableTarget(

@@ -210,6 +210,9 @@ package struct Broker {
     }
 }
 
+/// What a filter of a SUBSCRIBE or UNSUBSCRIBE costs, where a delivery costs one.
+let workPerFilter: UInt64 = 4
+
 /// How many effects end the expiries of a turn, and a step of the shutdown.
 let effectsPerTurn = 10_000
 

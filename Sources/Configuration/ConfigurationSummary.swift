@@ -71,6 +71,7 @@ extension ConfiguredLimits {
             ("route_cache_entries", routeCacheEntriesMax ?? 0),
             ("write_buffer_bytes", writeBufferBytesMax),
             ("max_unfinished_bytes", unfinishedBytesMax),
+            ("max_filters_per_packet", filtersPerPacketMax),
             ("topic_ids_per_device", topicIDsPerDeviceMax),
             ("max_predefined_topics", predefinedTopicsMax),
             ("max_stranger_replies", strangerRepliesPerSecondMax),

@@ -77,6 +77,7 @@ extension ConnectionLimits {
         clientIDBytesMax = limits.clientIDBytesMax
         topicBytesMax = limits.topicBytesMax
         outputBytesMax = limits.writeBufferBytesMax
+        filtersPerPacketMax = limits.filtersPerPacketMax
         // One packet at least has room, however long it may be.
         unfinishedBytesMax = max(limits.unfinishedBytesMax, limits.packetBytesMax)
         // 0 in the file lifts the maximum, as in mosquitto.

@@ -1,5 +1,6 @@
 """`dormouse check`, the start with good and bad files, and the exit codes."""
 
+import os
 import re
 import signal
 import socket
@@ -237,3 +238,68 @@ def test_the_parsers_fixtures_have_their_exit_code(path):
     done = run("check", "--config", path.name, cwd=path.parent)
     assert done.returncode == (2 if is_refused else 0), done.stderr
     assert (done.stdout == f"{path.name}: good\n") != is_refused
+
+
+def irregular(folder, kind):
+    """A path to something that is no regular file, and what the gateway calls it."""
+    path = folder / "irregular.conf"
+    if kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(str(path))
+    elif kind == "directory":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero")
+    return path, f"it is a {kind}, not a regular file"
+
+
+IRREGULAR = pytest.mark.parametrize("kind", ["FIFO", "socket", "directory", "device"])
+
+
+@IRREGULAR
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_configuration_that_is_no_regular_file(tmp_path, command, kind):
+    path, words = irregular(tmp_path, kind)
+    done = run(command, "--config", path)
+    assert done.returncode == 2 and str(path) in done.stderr and words in done.stderr, done
+
+
+@IRREGULAR
+@pytest.mark.parametrize("directive", ["scram_file", "include_dir"])
+def test_a_file_of_the_configuration_that_is_no_regular_file(tmp_path, check, directive, kind):
+    folder = tmp_path / "included"
+    folder.mkdir()
+    path, words = irregular(folder, kind)
+    code, said = check(f"listener 0 127.0.0.1\n{directive} {path if directive == 'scram_file' else folder}\n")
+    # The path may be longer than what a message shows of a value.
+    assert code == 2 and f'test.conf:2: error: cannot read "{str(path)[:20]}' in said and words in said, said
+
+
+@IRREGULAR
+def test_a_pid_file_that_is_no_regular_file(tmp_path, kind):
+    path, words = irregular(tmp_path, kind)
+    configuration = tmp_path / "gateway.conf"
+    configuration.write_text(f"listener 0 127.0.0.1\npid_file {path}\n")
+    done = run("run", "--config", configuration)
+    assert done.returncode == 1 and f"cannot write pid_file {path}: " in done.stderr, done
+    # A directory cannot be opened for writing: the system says so itself.
+    assert words in done.stderr or kind == "directory" and "directory" in done.stderr, done
+    assert path.exists()
+
+
+def test_a_pid_file_that_is_there_is_replaced(start_gateway, tmp_path):
+    path = tmp_path / "pid"
+    path.write_text("12345678901234567890\n")
+    gateway = start_gateway(f"listener 0 127.0.0.1\npid_file {path}\n")
+    publish(gateway, "a", "x")
+    assert path.read_text() == f"{gateway.process.pid}\n"
+
+
+def test_a_configuration_of_a_gigabyte(tmp_path):
+    path = tmp_path / "large.conf"
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+    done = run("check", "--config", path)
+    assert done.returncode == 2 and "larger than 16777216 bytes" in done.stderr, done
