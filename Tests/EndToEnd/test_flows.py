@@ -73,6 +73,7 @@ def test_words_say_what_the_gateway_prints(octets, printed):
         assert sn_words.text(data) == printed
 
 
+EMPTY_WILLS = (b"\2\x07", b"\2\x1a")
 # Fields of tshark's dissector, and of a message in words.
 FIELDS = {
     "mqttsn.msg.type": None, "mqttsn.msg.len": None, "mqttsn.msg.id": "msgID", "mqttsn.return.code": "returnCode",
@@ -103,7 +104,8 @@ def test_the_dissector_reads_in_all_flows_what_was_meant(start_gateway, tmp_path
     for flow in PLAYABLE:
         if flow.title not in CAPTURED and flow.seconds == 0:
             play(flow, start_gateway)
-    datagrams = [each for datagrams in CAPTURED.values() for each in datagrams]
+    # The empty WILLTOPIC and WILLTOPICUPD of clients (§5.4.7, §5.4.22) are a form that the dissector does not know.
+    datagrams = [each for datagrams in CAPTURED.values() for each in datagrams if each[2] not in EMPTY_WILLS]
     pcap.write(tmp_path / "flows.pcap", datagrams)
     base = ["tshark", "-r", tmp_path / "flows.pcap", "-d", "udp.port==1883,mqttsn"]
 
