@@ -87,7 +87,7 @@ let package = Package(
             dependencies: [
                 "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "BrokerCore", "ConnectionCore",
                 "GatewayCore", "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "WebSocket",
-                "Authentication",
+                "Authentication", "CLinux",
                 arguments, logging,
             ],
             swiftSettings: house),
