@@ -156,6 +156,10 @@ let package = Package(
         .testTarget(
             name: "SimulationTests", dependencies: ["SimulationKit", "SwarmKit", "simulate"], path: "Tests/Simulation",
             exclude: ["Kit", "Swarm", "Simulate", "seeds.txt", "swarm-seeds.txt"], swiftSettings: house),
+        // Fixtures/flows, played in memory.
+        tests(
+            "Flows",
+            world + ["Configuration", "SimulationKit", "dormouse"]),
         .testTarget(
             name: "EngineTests", dependencies: world + ["SimulationKit", "DeviceCore"], path: "Tests/Engine",
             swiftSettings: house),

@@ -65,6 +65,8 @@ extension Gateway {
             .willMsgResp, .encapsulated:
             // What only gateways say is never answered: two of them would not find an end.
             counters.unexpected += 1
+        case .disconnect where !goodbyes.allows(path, at: now.instant):
+            counters.rateLimited += 1  // [D-70]
         case .willTopic, .willMsg, .register, .publish, .puback, .pubrec, .pubrel, .pubcomp, .subscribe,
             .unsubscribe, .pingreq, .pingresp, .disconnect, .willTopicUpd, .willMsgUpd:
             turnAway(path)

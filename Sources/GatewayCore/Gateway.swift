@@ -40,6 +40,7 @@ package struct Gateway {
     /// Bytes of all stored wills.
     var willBytes = 0
     var strangerReplies: RateLimiter
+    var goodbyes = Goodbyes()
     var anonymousPublishes: RateLimiter
     /// Devices that changed, for those who show them.
     var changes = Changes()
