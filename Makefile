@@ -49,7 +49,7 @@ sim: ## simulate a seed, SEED=1, or a swarm of clients, SWARM=1, or both kinds f
 	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) \
 		$(if $(SWARM),--swarm --seed $(SWARM)) $(if $(MINUTES),--minutes $(MINUTES))
 
-fuzz: build-packages ## fuzz what takes bytes from strangers: make fuzz TARGET=decoder|connection|filters|websocket MINUTES=20
+fuzz: build-packages ## fuzz what takes bytes from strangers: TARGET=decoder|connection|filters|websocket|sn-decoder|device MINUTES=20
 	@Tests/Fuzz/run $(TARGET) $(or $(MINUTES),20)
 
 format: ## lay the source out

@@ -10,9 +10,12 @@ package struct Trace {
     /// How much was noted.
     package private(set) var count = 0
     private let isPrinting: Bool
+    /// Whether what is said in words counts, besides bytes: to put it into words takes longer than to play it.
+    private let notesWords: Bool
 
-    package init(isPrinting: Bool) {
+    package init(isPrinting: Bool, notesWords: Bool = true) {
         self.isPrinting = isPrinting
+        self.notesWords = notesWords || isPrinting
     }
 
     /// What was noted: the letter goes into the hash.
@@ -27,7 +30,9 @@ package struct Trace {
         print("\(time(now)) \(who) \(kind) \(describe(kind, bytes)) \(remark)")
     }
 
-    mutating func note(_ text: @autoclosure () -> String, _ who: String, _ now: Instant) {
+    mutating func note(_ text: @autoclosure () -> String, _ who: @autoclosure () -> String, _ now: Instant) {
+        guard notesWords else { return }
+        let who = who()
         note(.event, who, now)
         let text = text()
         for byte in text.utf8 { mix(byte) }
