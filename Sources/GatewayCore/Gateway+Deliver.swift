@@ -59,9 +59,16 @@ extension Gateway {
     /// Takes the next step, or keeps it for when the device listens.
     private mutating func start(_ exchange: Exchange, _ slot: Int) {
         table[slot].exchange = exchange
+        endWait(slot)
+        if isListening(slot) { transmit(slot) }
+    }
+
+    /// What the exchange awaited has come, or is awaited no longer. A will handshake that goes on in the meantime, from
+    /// sleep, keeps its own wait: a late answer to a delivery says nothing about it.
+    private mutating func endWait(_ slot: Int) {
+        if case .connecting = table[slot].state { return }
         table[slot].retries = 0
         table[slot].retryAt = nil
-        if isListening(slot) { transmit(slot) }
     }
 
     /// Whether the device takes deliveries now.
@@ -111,7 +118,7 @@ extension Gateway {
     /// The exchange is over: the broker hears how, and sends what comes next.
     private mutating func finish(_ request: LinkRequest, _ slot: Int) {
         table[slot].exchange = .idle
-        table[slot].retryAt = nil
+        endWait(slot)
         guard countInWake(slot) else { return ask(slot, request) }
         // The window closes first, so that nothing comes after the last message of this wake [D-17].
         ask(slot, .window(isOpen: false))
@@ -133,7 +140,7 @@ extension Gateway {
 
     /// The device wants a pause: the same delivery comes again after T_WAIT [D-06] [D-46].
     private mutating func rest(_ downlink: Downlink, _ slot: Int) {
-        table[slot].retries = 0
+        endWait(slot)
         table[slot].exchange = .resting(downlink, until: now.instant + configuration.waitInterval)
         switch table[slot].state {
         case .awake:
@@ -142,7 +149,7 @@ extension Gateway {
         case .active:
             transmit(slot)
         case .connecting, .asleep, .disconnected, .lost:
-            table[slot].retryAt = nil
+            break
         }
     }
 

@@ -176,6 +176,7 @@ private struct DeviceStage {
     @discardableResult
     private mutating func observe(asking path: DatagramPath?, _ body: (inout DeviceStage) -> Void) -> [Sent] {
         let sleepers = slots.filter { engine.gateway.state(of: $0) == .asleep }
+            .filter { slot in engine.gateway.path(of: slot).map { !isTaken($0) } ?? false }
         let names = sleepers.map { engine.gateway.clientID(of: $0) }
         body(&self)
         let sent = engine.outbox.entries.map { Sent(path: $0.path, bytes: ByteString(engine.outbox.bytes(of: $0))) }
@@ -185,8 +186,8 @@ private struct DeviceStage {
         where engine.gateway.state(of: slot) == .asleep && engine.gateway.clientID(of: slot) == name {
             guard let home = engine.gateway.path(of: slot), home != path, !isTaken(home) else { continue }
             // The claim of another is examined by PINGREQ, asleep or not [D-52].
-            let isDisturbed = sent.contains { $0.path == home && $0.bytes.bytes != [0x02, 0x16] }
-            if isDisturbed { fail("a sleeping device was sent what it did not ask for") }
+            let disturbance = sent.first { $0.path == home && $0.bytes.bytes != [0x02, 0x16] }
+            if let disturbance { fail("\(name ?? "") sleeps, and was sent \(disturbance.bytes.bytes)") }
         }
         clients.look(&engine, now)
         _ = engine.takeLogs()

@@ -239,6 +239,27 @@ import Testing
         #expect(world.receive(wakeUp) == ["0? open"])
     }
 
+    @Test("A late answer to a delivery does not end the wait of a will handshake from sleep [D-35]")
+    func resumeWithLateAnswer() {
+        for answer: SNPacket in [
+            .regack(topicID: 1, msgID: 1, .accepted), .regack(topicID: 1, msgID: 1, .congestion),
+            .regack(topicID: 1, msgID: 1, .notSupported),
+        ] {
+            var world = world { $0.unlisted.retryCount = 1 }
+            _ = world.receive(wakeUp)
+            _ = world.deliver(topic: 5)
+            _ = world.receive(.connect(SNConnect("dev", will: true)))
+            var late = answer
+            if case .regack(let topicID, _, let code) = answer {
+                late = .regack(topicID: topicID, msgID: world.registerID, code)
+            }
+            _ = world.receive(late)
+            #expect(world.gateway.contradiction == nil)
+            #expect(world.pass(.seconds(20)) == ["1 WILLTOPICREQ"], "\(answer)")
+            #expect(world.state() == .asleep)
+        }
+    }
+
     @Test("DISCONNECT with a duration in a will handshake from sleep goes back to sleep")
     func resumeDisconnected() {
         var world = world()

@@ -1,5 +1,6 @@
 internal import Bytes
 internal import Clockwork
+internal import DeviceCore
 internal import MQTTWire
 internal import Messaging
 
@@ -58,9 +59,18 @@ extension Field {
             to: receivers.map { receiver in
                 FieldLedger.Receiver(
                     number: receiver, isOwed: devices[receiver].confirmed[isForGroup ? 1 : 0],
-                    wasAsleep: world.devices[receiver].device.state != .active)
+                    wasAsleep: isAsleep(receiver))
             }, at: world.now)
         world.use(index) { $0.publish(token: token, topic: topic, payload: payload, qos: qos) }
+    }
+
+    /// Whether a device sleeps; nil for neither asleep nor active, of which the figures say nothing.
+    private func isAsleep(_ index: Int) -> Bool? {
+        switch world.devices[index].device.state {
+        case .active: false
+        case .asleep: true
+        case .disconnected, .connecting, .leaving, .awake: nil
+        }
     }
 
     mutating func clientExperienced(_ event: MQTTClient.Event, _ index: Int) {
@@ -97,12 +107,12 @@ extension Field {
         let (receipt, fault) = ledger.receive(payload, topic, qos, by: number)
         if let fault { world.faults.append(fault) }
         let isUp = number >= plan.devices
-        guard let receipt, receipt.isRecent, receipt.at >= began,
-            let kind = DeliveryKind(isUp: isUp, wasAsleep: receipt.wasAsleep, qos)
+        guard let receipt, receipt.isRecent, let wasAsleep = receipt.wasAsleep,
+            let kind = DeliveryKind(isUp: isUp, wasAsleep: wasAsleep, qos)
         else { return }
         // Each subscriber gets a copy; one of them tells how long the device's part took.
         if isUp, number > plan.devices + Self.publishers { return }
-        let start = receipt.wasAsleep && !isUp ? devices[number].firstWake(after: receipt.at) : receipt.at
+        let start = wasAsleep ? devices[number].firstWake(after: receipt.at) : receipt.at
         if let start { times.note(kind, from: start, to: world.now) }
     }
 }

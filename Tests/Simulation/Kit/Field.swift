@@ -1,6 +1,7 @@
 internal import BrokerCore
 internal import Bytes
 internal import Clockwork
+internal import DeviceCore
 internal import Engine
 internal import GatewayCore
 internal import Messaging
@@ -34,7 +35,7 @@ package struct Field {
     static let publishers = 4
     static let subscribers = 3
 
-    /// Plays one field to its end. `isTalkative` prints what happens hour by hour.
+    /// Plays one field to its end; a talkative one says hour by hour how it stands.
     package static func run(seed: UInt64, plan: Plan = Plan(), isTalkative: Bool = false) -> Outcome {
         var field = Field(seed: seed, plan: plan)
         return field.run(seed, isTalkative)
@@ -151,7 +152,7 @@ package struct Field {
         let count = plan.devices
         ledger.restart { $0 < count }
         for index in devices.indices { devices[index].confirmed = [false, false] }
-        for index in clients.indices { clients[index].isConfirmed = false }
+        for index in clients.indices { clients[index].isConfirmed = clients[index].isPublisher }
     }
 
     // MARK: - The end

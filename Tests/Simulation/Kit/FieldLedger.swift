@@ -16,7 +16,8 @@ struct FieldLedger {
         let number: Int
         /// Whether it is subscribed, and its session lasts.
         let isOwed: Bool
-        let wasAsleep: Bool
+        /// Whether it slept when the message was published; nil if neither that nor active.
+        let wasAsleep: Bool?
         var times: UInt8 = 0
     }
 
@@ -77,7 +78,7 @@ struct FieldLedger {
     struct Receipt {
         let stream: Stream
         let at: Instant
-        let wasAsleep: Bool
+        let wasAsleep: Bool?
         /// Whether it belongs to the gateway's present life.
         let isRecent: Bool
     }

@@ -1,4 +1,4 @@
-package import Messaging
+internal import Messaging
 
 extension Field {
     /// What a field is made of, and what befalls it.

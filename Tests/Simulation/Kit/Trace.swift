@@ -30,9 +30,8 @@ package struct Trace {
         print("\(time(now)) \(who) \(kind) \(describe(kind, bytes)) \(remark)")
     }
 
-    mutating func note(_ text: @autoclosure () -> String, _ who: @autoclosure () -> String, _ now: Instant) {
+    mutating func note(_ text: @autoclosure () -> String, _ who: String, _ now: Instant) {
         guard notesWords else { return }
-        let who = who()
         note(.event, who, now)
         let text = text()
         for byte in text.utf8 { mix(byte) }

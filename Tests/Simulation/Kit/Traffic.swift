@@ -1,5 +1,6 @@
 internal import Bytes
 internal import MQTTSNWire
+internal import Messaging
 
 /// Datagrams sent between devices and the gateway, as they leave, lost ones included.
 package struct Traffic {

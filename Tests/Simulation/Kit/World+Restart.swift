@@ -1,6 +1,6 @@
 internal import Bytes
 internal import Clockwork
-package import Engine
+internal import Engine
 internal import GatewayCore
 internal import Messaging
 

@@ -1,5 +1,7 @@
 internal import Bytes
 internal import Clockwork
+internal import DeviceCore
+internal import Engine
 internal import GatewayCore
 internal import HeapModule
 internal import MQTTSNWire
@@ -105,13 +107,15 @@ extension World {
         guard !wakes.open.isEmpty else { return }
         let patience = engine.settings.gateway.unlisted.retryInterval * 1.3
         var silent = 0
-        wakes.open.removeAll { wake in
-            guard state(of: wake.device) == .awake else {
-                if state(of: wake.device) == .asleep, !wake.hasEnded { silent += 1 }
-                return true
+        for wake in wakes.open {
+            switch state(of: wake.device) {
+            case .awake:
+                if now.since(wake.spoke) > patience { faults.append("d\(wake.device) is awake, and nothing is said") }
+                continue
+            case .asleep where !wake.hasEnded: silent += 1
+            default: break
             }
-            if now.since(wake.spoke) > patience { faults.append("d\(wake.device) is awake, and nothing is said") }
-            return false
+            wakes.open.removeAll { $0.device == wake.device }
         }
         wakes.silent += silent
         if silent > unanswered - wakes.unanswered { faults.append("a wake ended without PINGRESP") }
