@@ -132,10 +132,13 @@ extension Gateway {
         transmit(slot)
     }
 
-    /// Goes on after a CONNECT with what was under way: the device may have to be told its topic id first [D-03].
+    /// Goes on after a CONNECT with what was under way: the device may have to be told its topic id first [D-03]. A
+    /// REGISTER gets a new MsgId: REGACK to the one before may come from the time before a restart [D-51].
     mutating func restartExchange(_ slot: Int) {
-        if case .publishing(let downlink) = table[slot].exchange { return begin(downlink, slot) }
-        resumeExchange(slot)
+        switch table[slot].exchange {
+        case .publishing(let downlink), .registering(let downlink, _): begin(downlink, slot)
+        case .idle, .recording, .releasing, .resting: resumeExchange(slot)
+        }
     }
 
     /// The device wants a pause: the same delivery comes again after T_WAIT [D-06] [D-46].
@@ -156,6 +159,8 @@ extension Gateway {
     // MARK: - Answers of the device
 
     mutating func regackReceived(topicID: UInt16, msgID: UInt16, _ code: SNReturnCode, _ slot: Int) {
+        // Who has sent CONNECT may have been restarted since it said that, and know nothing of it [D-51].
+        if case .connecting = table[slot].state { return }
         guard case .registering(let downlink, msgID) = table[slot].exchange, downlink.reference.id == topicID else {
             return
         }

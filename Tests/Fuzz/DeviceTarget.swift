@@ -224,14 +224,14 @@ private struct DeviceStage {
         if let place = DeviceScript.paths.firstIndex(of: path) { last[place] = datagram.bytes.bytes }
     }
 
-    /// Who is at an address.
+    /// Who is at an address: who listens there, before who sleeps and was there when it last spoke.
     private func name(at path: DatagramPath) -> ByteString? {
-        slots.lazy.filter { slot in
-            switch engine.gateway.state(of: slot) {
-            case .active, .awake, .asleep, .connecting: engine.gateway.path(of: slot) == path
-            case .disconnected, .lost, nil: false
-            }
-        }.compactMap { engine.gateway.clientID(of: $0) }.first
+        let here = slots.filter { engine.gateway.path(of: $0) == path }
+        let listening: [DeviceState?] = [.active, .awake, .connecting]
+        let slot =
+            here.first { listening.contains(engine.gateway.state(of: $0)) }
+            ?? here.first { engine.gateway.state(of: $0) == .asleep }
+        return slot.flatMap { engine.gateway.clientID(of: $0) }
     }
 
     private mutating func tell(_ path: DatagramPath, _ topicID: UInt16) {

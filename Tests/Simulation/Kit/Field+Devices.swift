@@ -10,7 +10,8 @@ struct FieldDevice {
     let sleeps: Bool
     /// Seconds between two wakes, or between two things it has to say.
     let period: UInt64
-    /// How many of a hundred wakes are CONNECTs, with something to say.
+    /// How many of a hundred wakes are CONNECTs, with something to say. The others are PINGREQs, which take everything
+    /// that waits.
     let connects: UInt64
     let will: Will?
     let group: Int
@@ -81,7 +82,7 @@ extension Field {
         let groupTopic = ByteString("g/\(group)/set")
         return FieldDevice(
             clientID: ByteString("n\(index)"), sleeps: sleeps,
-            period: sleeps ? random.pick(plan.sleeps) : plan.pause, connects: random.pick([10, 50, 90] as [UInt64]),
+            period: sleeps ? random.pick(plan.sleeps) : plan.pause, connects: random.pick([10, 30, 50] as [UInt64]),
             will: random.chance(20) ? Will(topic: "w", payload: "gone", qos: .atLeastOnce, retain: false) : nil,
             group: group,
             command: style == 1 ? .predefined(1) : .name(style == 2 ? ByteString("d/\(index)/+") : command),

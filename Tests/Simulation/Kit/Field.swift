@@ -35,16 +35,17 @@ package struct Field {
     static let publishers = 4
     static let subscribers = 3
 
-    /// Plays one field to its end; a talkative one says hour by hour how it stands.
-    package static func run(seed: UInt64, plan: Plan = Plan(), isTalkative: Bool = false) -> Outcome {
-        var field = Field(seed: seed, plan: plan)
+    /// Plays one field to its end; a talkative one says hour by hour how it stands, a printing one what happens.
+    package static func run(seed: UInt64, plan: Plan = Plan(), isTalkative: Bool = false, isPrinting: Bool = false) -> Outcome {
+        var field = Field(seed: seed, plan: plan, isPrinting: isPrinting)
         return field.run(seed, isTalkative)
     }
 
-    private init(seed: UInt64, plan: Plan) {
+    private init(seed: UInt64, plan: Plan, isPrinting: Bool) {
         self.plan = plan
         random = SeededGenerator(seed: seed)
-        world = World(settings: Self.settings(plan), seed: random.next(), tracesWords: false)
+        world = World(
+            settings: Self.settings(plan), seed: random.next(), isPrinting: isPrinting, tracesWords: false)
         world.streams.delay = .milliseconds(20)
         for index in 0..<plan.devices { addDevice(index) }
         for index in 0..<(Self.publishers + Self.subscribers) { addClient(index) }

@@ -15,7 +15,7 @@ package struct Trace {
 
     package init(isPrinting: Bool, notesWords: Bool = true) {
         self.isPrinting = isPrinting
-        self.notesWords = notesWords || isPrinting
+        self.notesWords = notesWords
     }
 
     /// What was noted: the letter goes into the hash.
@@ -31,9 +31,10 @@ package struct Trace {
     }
 
     mutating func note(_ text: @autoclosure () -> String, _ who: String, _ now: Instant) {
-        guard notesWords else { return }
-        note(.event, who, now)
+        guard notesWords || isPrinting else { return }
         let text = text()
+        guard notesWords else { return print("\(time(now)) \(who) \(text)") }
+        note(.event, who, now)
         for byte in text.utf8 { mix(byte) }
         if isPrinting { print("\(time(now)) \(who) \(text)") }
     }

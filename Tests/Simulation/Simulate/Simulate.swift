@@ -10,7 +10,8 @@ import SwarmKit
 /// all features against a model of a broker (`--swarm`). A search without either plays both in turn, a seed alone the
 /// first kind.
 ///
-/// `simulate --field` plays a field of `--devices N` for `--hours N`, `--field-table` prints what loss costs.
+/// `simulate --field` plays a field of `--devices N` for `--hours N`, or with `--loss N` one line of the table of what
+/// loss costs; `--field-table` prints that table.
 @main
 struct Simulate {
     private enum Kind { case network, swarm, field, fieldTable }
@@ -20,6 +21,7 @@ struct Simulate {
     private var count: UInt64?
     private var kind: Kind?
     private var isQuiet = false
+    private var isTracing = false
     private var plan = Field.Plan()
 
     static func main() {
@@ -27,7 +29,7 @@ struct Simulate {
             print(
                 """
                 usage: simulate [--network | --swarm] [--seed N [--quiet]] [--minutes N | --count N]
-                       simulate --field [--seed N] [--devices N] [--hours N] [--quiet]
+                       simulate --field [--loss N] [--seed N] [--devices N] [--hours N] [--quiet | --trace]
                        simulate --field-table
                 """)
             exit(2)
@@ -40,10 +42,14 @@ struct Simulate {
         while let argument = iterator.next() {
             switch argument {
             case "--quiet": isQuiet = true
+            case "--trace": isTracing = true
             case "--network": kind = .network
             case "--swarm": kind = .swarm
             case "--field": kind = .field
             case "--field-table": kind = .fieldTable
+            case "--loss":
+                guard let value = iterator.next().flatMap({ UInt64($0) }), value <= 100 else { return nil }
+                plan = .table(loss: value)
             case "--devices":
                 guard let value = iterator.next().flatMap({ Int($0) }), value > 0 else { return nil }
                 plan.devices = value
@@ -66,7 +72,9 @@ struct Simulate {
 
     /// True if nothing was found.
     private func run() -> Bool {
-        if kind == .field { return report(Field.run(seed: seed ?? 1, plan: plan, isTalkative: !isQuiet)) }
+        if kind == .field {
+            return report(Field.run(seed: seed ?? 1, plan: plan, isTalkative: !isQuiet, isPrinting: isTracing))
+        }
         if kind == .fieldTable {
             guard let text = FieldTable.text() else { return false }
             print(text, terminator: "")
