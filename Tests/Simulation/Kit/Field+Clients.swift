@@ -114,6 +114,5 @@ extension Field {
         if isUp, number > plan.devices + Self.publishers { return }
         let start = wasAsleep ? devices[number].firstWake(after: receipt.at) : receipt.at
         if let start { times.note(kind, from: start, to: world.now) }
-        if let start, wasAsleep, world.now.since(start) > .seconds(100) { print("DEBUG", number, receipt.at.nanoseconds/1_000_000, start.nanoseconds/1_000_000, world.now.nanoseconds/1_000_000, topic) }
     }
 }

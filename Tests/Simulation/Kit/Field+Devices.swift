@@ -136,7 +136,8 @@ extension Field {
         if devices[index].isReadingDue {
             devices[index].isReadingDue = false
             publish(index)
-            return .seconds(4)
+            // Time for the gateway to repeat what overtook its CONNACK.
+            return plan.retryInterval * 1.5
         }
         guard world.devices[index].device.isIdle else { return .seconds(4) }
         world.perform(.sleep(seconds: UInt16(devices[index].period)), device: index)

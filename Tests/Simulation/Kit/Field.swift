@@ -175,7 +175,8 @@ package struct Field {
         checkNothingDropped()
         let unsettled = devices.indices.filter { !isSettled($0) }
         if let first = unsettled.first {
-            world.faults.append("\(unsettled.count) devices do not settle, d\(first) is \(world.devices[first].device.state)")
+            let state = world.devices[first].device.state
+            world.faults.append("\(unsettled.count) devices do not settle, d\(first) is \(state)")
         }
         checkDelivered()
         let gauges = world.engine.broker.gauges
