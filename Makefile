@@ -45,14 +45,14 @@ bench: test-packages build ## the gateway against mosquitto in the same run
 bench-topics: build-packages ## what a million subscriptions and 100,000 retained topics cost
 	@$(SWIFT) run -c release $(STRICT) bench-topics $(if $(QUICK),--quick)
 
-sim: ## simulate a seed, SEED=1, a swarm of clients, SWARM=1, both kinds for a time, MINUTES=5, or a field, FIELD=1 HOURS=72
+sim: ## simulate a seed, SEED=1, a swarm, SWARM=1, both for a time, MINUTES=5, or a field, FIELD=1 HOURS=72
 	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) \
 		$(if $(SWARM),--swarm --seed $(SWARM)) $(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(FIELD),--field --seed $(FIELD)) $(if $(DEVICES),--devices $(DEVICES)) $(if $(HOURS),--hours $(HOURS))
 
 field-table: ## write what loss costs into Tests/Simulation/field.txt; docs/FIELD.md shows it
 	@$(SWIFT) build -c release $(STRICT) --product simulate
-	@.build/release/simulate --field-table >Tests/Simulation/field.new && mv Tests/Simulation/field.new Tests/Simulation/field.txt
+	@.build/release/simulate --field-table >.build/field.txt && mv .build/field.txt Tests/Simulation/field.txt
 
 fuzz: build-packages ## fuzz what takes bytes from strangers: TARGET=decoder|connection|filters|websocket|sn-decoder|device MINUTES=20
 	@Tests/Fuzz/run $(TARGET) $(or $(MINUTES),20)

@@ -79,7 +79,7 @@ let package = Package(
             "Transport",
             [
                 "Bytes", "Clockwork", "Messaging", "BrokerCore", "ConnectionCore", "GatewayCore", "Reactor", "Engine",
-                "WebSocket",
+                "WebSocket", deque,
             ]),
         module("Configuration", ["Authentication", "Bytes"]),
         .executableTarget(
@@ -87,7 +87,7 @@ let package = Package(
             dependencies: [
                 "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "BrokerCore", "ConnectionCore",
                 "GatewayCore", "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "WebSocket",
-                "Authentication",
+                "Authentication", "CLinux",
                 arguments, logging,
             ],
             swiftSettings: house),

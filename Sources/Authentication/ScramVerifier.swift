@@ -1,3 +1,5 @@
+internal import Bytes
+
 /// What the server keeps of a password: enough to check a proof, and not enough to make one (RFC 5802 §3).
 package struct ScramVerifier: Hashable, Sendable {
     /// How often a client hashes its password: RFC 7677 §4 wants 4,096 at least. It costs the server nothing.

@@ -8,7 +8,7 @@ extension Broker {
         _ identifier: UInt16, _ requests: [SubscriptionRequest], session slot: Int, link: LinkID, now: Now,
         into effects: inout BrokerEffects
     ) {
-        counters.matchingWork += UInt64(requests.count)
+        counters.matchingWork += UInt64(requests.count) * workPerFilter
         var outcomes: [SubscriptionOutcome] = []
         outcomes.reserveCapacity(requests.count)
         for request in requests {
@@ -101,7 +101,7 @@ extension Broker {
         _ identifier: UInt16, _ filters: [ByteString], session slot: Int, link: LinkID, now: Now,
         into effects: inout BrokerEffects
     ) {
-        counters.matchingWork += UInt64(filters.count)
+        counters.matchingWork += UInt64(filters.count) * workPerFilter
         var outcomes: [UnsubscriptionOutcome] = []
         outcomes.reserveCapacity(filters.count)
         for filter in filters {

@@ -56,9 +56,11 @@ package struct Broker {
     var heldRetainedBytes = 0
     /// Retained messages under `$`, which only the broker itself publishes.
     var ownRetained = 0
+    var ownRetainedBytes = 0
     var retainedOverhead = 0
     /// Places taken in all queues.
     var queuedDeliveries = 0
+    var changedQueues = ChangedQueues()
     /// Messages that the room of all queues was too small for, since it last was large enough.
     var turnedAwayByAll: UInt64 = 0
     /// How many deliveries that links cannot carry may still be followed by the next one in this turn.
@@ -209,6 +211,9 @@ package struct Broker {
         dyingMessages.removeAll(keepingCapacity: true)
     }
 }
+
+/// What a filter of a SUBSCRIBE or UNSUBSCRIBE costs, where a delivery costs one.
+let workPerFilter: UInt64 = 4
 
 /// How many effects end the expiries of a turn, and a step of the shutdown.
 let effectsPerTurn = 10_000

@@ -9,9 +9,8 @@ package protocol ConfigurationSource {
 
 /// The bytes of one file.
 package struct SourceFile: Equatable, Sendable {
-    /// The largest configuration file that is read, in bytes: a megabyte holds 2,000 predefined topics many times
-    /// over, and nobody's /dev/zero.
-    package static let bytesMax = 1_048_576
+    /// The largest file that is read, in bytes: room for a hundred thousand users of a `scram_file`.
+    package static let bytesMax = 16 << 20
 
     package var bytes: [UInt8]
     /// The same for two paths that lead to the same file.

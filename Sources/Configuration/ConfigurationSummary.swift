@@ -29,7 +29,7 @@ extension ListenerConfiguration {
             let topics = settings.predefinedTopics.count
             let manner = settings.isStrict ? ", strict" : ""
             return "listener \(port) \(place) mqttsn, \(clients), gateway \(settings.gatewayID), "
-                + "\(topics) predefined \(topics == 1 ? "topic" : "topics")\(manner)"
+                + "\(topics) predefined \(topics == 1 ? "topic" : "topics")\(manner)\(settings.groupSummary)"
         }
     }
 }
@@ -59,6 +59,7 @@ extension ConfiguredLimits {
             ("max_inflight_messages", Int(inflightMessagesMax)),
             ("max_clients", clientsMax),
             ("max_devices", devicesMax),
+            ("max_device_topics", deviceTopicsMax),
             ("max_queued_messages", queuedMessagesMax),
             ("max_queued_bytes", queuedBytesMax),
             ("max_queued_total_bytes", queuedTotalBytesMax),
@@ -71,6 +72,7 @@ extension ConfiguredLimits {
             ("route_cache_entries", routeCacheEntriesMax ?? 0),
             ("write_buffer_bytes", writeBufferBytesMax),
             ("max_unfinished_bytes", unfinishedBytesMax),
+            ("max_filters_per_packet", filtersPerPacketMax),
             ("topic_ids_per_device", topicIDsPerDeviceMax),
             ("max_predefined_topics", predefinedTopicsMax),
             ("max_stranger_replies", strangerRepliesPerSecondMax),

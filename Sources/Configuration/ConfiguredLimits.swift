@@ -29,6 +29,8 @@ package struct ConfiguredLimits: Equatable, Sendable {
     package var clientsMax = 10_000
     /// MQTT-SN devices, sleeping ones included (`max_devices`).
     package var devicesMax = 100_000
+    /// Devices that have a topic below `$SYS/broker/sn/devices` (`max_device_topics`); 0: none.
+    package var deviceTopicsMax = 10_000
     /// Messages queued for one session (`max_queued_messages`).
     package var queuedMessagesMax = 1000
     /// Bytes queued for one session (`max_queued_bytes`).
@@ -57,6 +59,8 @@ package struct ConfiguredLimits: Equatable, Sendable {
     package var writeBufferBytesMax = 262_144
     /// Packets that have begun to come, of all connections together, in bytes (`max_unfinished_bytes`).
     package var unfinishedBytesMax = 67_108_864
+    /// Topic filters of one SUBSCRIBE or UNSUBSCRIBE (`max_filters_per_packet`).
+    package var filtersPerPacketMax = 1_000
     /// Topic ids registered for one device, the predefined ones not counted (`topic_ids_per_device`).
     package var topicIDsPerDeviceMax = 1024
     /// Predefined topics of one listener (`max_predefined_topics`).

@@ -3,10 +3,9 @@ internal import Bytes
 extension DirectiveTable {
     /// What MQTT 5 clients are told.
     static let answerRows: [Directive] = [
-        .number("max_topic_alias_broker", in: .mqttListener, 0...65_535) {
-            // Each alias remembers a name and is looked for among the others: more than so many cost more than they
-            // save.
-            $0.listener.mqtt.outgoingAliasMax = UInt16(min($1, 255))
+        // Each alias remembers a name and is looked for among the others: more than so many cost more than they save.
+        .number("max_topic_alias_broker", in: .mqttListener, 0...255) {
+            $0.listener.mqtt.outgoingAliasMax = UInt16($1)
         },
         .flag("check_payload_format") { $0.configuration.answers.checksPayloadFormat = $1 },
         .text("response_information", "the beginning of a topic, such as replies/%c/") {

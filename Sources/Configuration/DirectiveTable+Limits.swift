@@ -46,6 +46,7 @@ extension DirectiveTable {
         },
         .number("max_clients", 1...100_000_000) { $0.configuration.limits.clientsMax = $1 },
         .number("max_devices", 1...100_000_000) { $0.configuration.limits.devicesMax = $1 },
+        .number("max_device_topics", 0...100_000_000) { $0.configuration.limits.deviceTopicsMax = $1 },
         .number("max_queued_messages", 0...countMax) {
             $0.configuration.limits.queuedMessagesMax = $1 == 0 ? countMax : $1
         },
@@ -78,6 +79,7 @@ extension DirectiveTable {
         .number("max_unfinished_bytes", 65_536...bytesMax, "bytes") {
             $0.configuration.limits.unfinishedBytesMax = $1
         },
+        .number("max_filters_per_packet", 1...65_535) { $0.configuration.limits.filtersPerPacketMax = $1 },
         .number("topic_ids_per_device", 1...65_534) { $0.configuration.limits.topicIDsPerDeviceMax = $1 },
         .number("max_predefined_topics", 0...65_534) { $0.configuration.limits.predefinedTopicsMax = $1 },
         .number("max_stranger_replies", 0...1_000_000, "a second") {

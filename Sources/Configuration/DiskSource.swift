@@ -5,17 +5,17 @@ package struct DiskSource: ConfigurationSource {
     package init() {}
 
     package func read(_ path: String) throws(SourceFailure) -> SourceFile {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
-        guard descriptor >= 0 else { throw Self.failure() }
+        let descriptor = try RegularFile.open(path, O_RDONLY)
         defer { close(descriptor) }
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw Self.failure() }
+        guard fstat(descriptor, &status) == 0 else { throw SourceFailure(systemError: errno) }
+        guard status.st_size <= SourceFile.bytesMax else { throw Self.tooLarge }
         let bytes = try Self.readAll(descriptor)
         return SourceFile(bytes: bytes, identity: "\(status.st_dev):\(status.st_ino)")
     }
 
     package func names(in path: String) throws(SourceFailure) -> [String] {
-        guard let directory = opendir(path) else { throw Self.failure() }
+        guard let directory = opendir(path) else { throw SourceFailure(systemError: errno) }
         defer { closedir(directory) }
         var names: [String] = []
         while let entry = readdir(directory) {
@@ -27,6 +27,9 @@ package struct DiskSource: ConfigurationSource {
         return names
     }
 
+    private static let tooLarge = SourceFailure("larger than \(SourceFile.bytesMax) bytes")
+
+    /// The size was looked at before, but a file may grow while it is read.
     private static func readAll(_ descriptor: Int32) throws(SourceFailure) -> [UInt8] {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
@@ -35,17 +38,10 @@ package struct DiskSource: ConfigurationSource {
             if count == 0 { return bytes }
             if count < 0 {
                 if errno == EINTR { continue }
-                throw failure()
+                throw SourceFailure(systemError: errno)
             }
             bytes += chunk[..<count]
         }
-        throw SourceFailure("larger than \(SourceFile.bytesMax) bytes")
-    }
-
-    /// What the system says about its last call.
-    private static func failure() -> SourceFailure {
-        let code = errno
-        guard let text = strerror(code) else { return SourceFailure("error \(code)") }
-        return SourceFailure(String(cString: text))
+        throw tooLarge
     }
 }

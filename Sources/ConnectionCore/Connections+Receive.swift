@@ -118,7 +118,10 @@ extension Connections {
             throw .protocolError
         case .puback, .pubrec, .pubrel, .pubcomp, .subscribe, .unsubscribe, .pingreq, .disconnect, .auth: break
         }
-        switch try decoding({ () throws(MQTTDecodeError) in try MQTTPacket.decode(frame, version: version) }) {
+        let decodeLimits = DecodeLimits(filtersMax: limits.filtersPerPacketMax)  // [M-80]
+        switch try decoding({ () throws(MQTTDecodeError) in
+            try MQTTPacket.decode(frame, version: version, limits: decodeLimits)
+        }) {
         case .puback(let packet): return .acknowledge(packet.acknowledgement(.puback))
         case .pubrec(let packet): return .acknowledge(packet.acknowledgement(.pubrec))
         case .pubcomp(let packet): return .acknowledge(packet.acknowledgement(.pubcomp))

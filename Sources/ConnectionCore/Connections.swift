@@ -97,8 +97,11 @@ package struct Connections {
     package var nextDeadline: Deadline? { timers.nextDeadline }
 
     /// Ends what was silent too long.
-    package mutating func advance(to now: Now, into effects: inout [ConnectionEffect]) {
-        while let slot = timers.expire(to: now.instant) {
+    ///
+    /// - Parameter endsMax: how many connections at most; others stay due.
+    package mutating func advance(to now: Now, endsMax: Int = .max, into effects: inout [ConnectionEffect]) {
+        let before = closing.count
+        while closing.count - before < endsMax, let slot = timers.expire(to: now.instant) {
             switch connections[slot].state {
             case .free, .closing: break
             case .opened, .authenticating, .attaching:

@@ -12,6 +12,8 @@ package struct ConnectionLimits: Equatable, Sendable {
     package var packetBytesMax = 256 << 10
     /// Bytes of an application message; `Int.max` for whatever fits a packet (mosquitto's `message_size_limit`).
     package var payloadBytesMax = Int.max
+    /// Topic filters of one SUBSCRIBE or UNSUBSCRIBE: what a client asks at once is done at once.
+    package var filtersPerPacketMax = 1_000
     /// How long CONNECT may take to arrive.
     package var connectTimeout: Duration = .seconds(5)
     package var clientIDBytesMax = 256

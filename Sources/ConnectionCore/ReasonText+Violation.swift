@@ -50,6 +50,7 @@ extension ReasonText {
         case .invalidPropertyValue: self.init("the value of a property is out of range")
         case .zeroTopicAlias: self.init("the topic alias is 0")
         case .tooManyUserProperties: self.init("there are too many user properties")
+        case .tooManyFilters: self.init("a packet may have so many topic filters: ", limits.filtersPerPacketMax)
         case .missingAuthenticationMethod: self.init("there is no authentication method")
         case .packetNotInVersion: self.init("the version of the protocol has no such packet")
         case .unexpectedPacketType: self.init("the packet type has no place here")

@@ -117,6 +117,7 @@ extension Engine {
             case .sendRegister(let topicID, let msgID, let handle, let path):
                 guard let message = broker.message(handle, now: now) else { continue }
                 send(.register(topicID: topicID, msgID: msgID, topicName: message.topicName), to: path)
+            case .multicast(let packet, let link, let hops): multicast(packet, to: link, hops: hops)
             case .request(let link, let request): pending.append(.link(link, request))
             case .anonymousPublish(let publish, _): pending.append(.anonymous(publish))
             case .log(let log): logs.append(.device(log))

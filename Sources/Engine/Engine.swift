@@ -19,6 +19,8 @@ package struct Engine {
 
     /// Datagrams to be sent since the outbox was last cleared.
     package internal(set) var outbox = DatagramOutbox()
+    /// What is to be sent to multicast groups, since it was last taken.
+    var multicasts: [Multicast] = []
     /// What is worth a line in the log, since it was last taken.
     package internal(set) var logs: [EngineLog] = []
 
@@ -30,6 +32,7 @@ package struct Engine {
     var firstPending = 0
 
     var statistics: Statistics
+    var deviceTopics: DeviceTopics
     /// The process's memory that is resident, in bytes, as the adapter saw it last: what `$SYS/broker/heap/current`
     /// says. 0 for unknown: then it says nothing.
     package var residentBytes = 0
@@ -38,9 +41,14 @@ package struct Engine {
     package init(settings: EngineSettings, seed: UInt64, now: Now) {
         self.settings = settings
         var generator = SeededGenerator(seed: seed)
-        broker = Broker(limits: settings.broker, seed: generator.next())
+        deviceTopics = DeviceTopics(countMax: settings.sysInterval == nil ? 0 : settings.deviceTopicsMax)
+        var limits = settings.broker
+        limits.notesDeviceQueues = deviceTopics.countMax > 0
+        broker = Broker(limits: limits, seed: generator.next())
         connections = Connections(limits: settings.connections)
-        gateway = Gateway(configuration: settings.gateway, seed: generator.next())
+        var configuration = settings.gateway
+        configuration.notesChanges = deviceTopics.countMax > 0
+        gateway = Gateway(configuration: configuration, seed: generator.next())
         statistics = Statistics(startedAt: now, interval: settings.sysInterval)
     }
 
@@ -53,13 +61,34 @@ package struct Engine {
 
     /// Bytes of a connection, in order.
     package mutating func bytesReceived(_ bytes: ByteView, on connection: Int, now: Now) {
+        _ = bytesReceived(bytes, on: connection, workMax: .max, now: now)
+    }
+
+    /// Bytes of a connection, in order, until their packets have cost `workMax`, as `workDone` counts.
+    ///
+    /// One packet is never cut, and one at least is handled.
+    ///
+    /// - Returns: how many bytes at the end were not looked at: the next ones to be received.
+    package mutating func bytesReceived(
+        _ bytes: ByteView, on connection: Int, workMax: UInt64, now: Now
+    ) -> Int {
         var input = bytes
+        let before = workDone
+        var unlooked = 0
         while let request = connections.next(connection, &input, now: now, into: &connectionEffects) {
             handle(request, from: .connection(connection), now)
+            unlooked += request.isBrief ? 1 + brokerEffects.list.count : Self.lookAfter
             settle(now)
+            guard unlooked >= Self.lookAfter else { continue }
+            unlooked = 0
+            if !input.isEmpty, workDone - before >= workMax { return input.count }
         }
         settle(now)
+        return 0
     }
+
+    /// After how many packets and answers the work is looked at: too dear for each packet.
+    private static let lookAfter = 64
 
     /// The socket is gone, for this reason as far as MQTT had none; the connection's number is free from here on.
     package mutating func connectionEnded(_ connection: Int, because end: ConnectionEnd = .lost, now: Now) {
@@ -100,9 +129,10 @@ package struct Engine {
     }
 
     /// How many deliveries there were since the engine began, those that met a full link or queue included, and one
-    /// more for every 512 bytes written: how an adapter knows what a read has cost.
+    /// more for every 512 bytes written and every 8 packets read: how an adapter knows what a read has cost.
     package var workDone: UInt64 {
         broker.counters.deliveriesTried + broker.counters.matchingWork + connections.counters.bytesSent / 512
+            + connections.counters.packetsReceived / 8
     }
 
     // MARK: UDP
@@ -124,10 +154,15 @@ package struct Engine {
 
     /// When to call `advance(to:)` at the latest; nil when only input can change anything.
     package var nextDeadline: Deadline? {
-        let deadlines = [
-            broker.nextDeadline, connections.nextDeadline, gateway.nextDeadline, statistics.nextDeadline,
-        ]
-        return deadlines.compactMap { $0 }.min()
+        if let deadline = deviceTopicsDeadline { return deadline }
+        let ofBroker = Self.earlier(broker.nextDeadline, statistics.nextDeadline)
+        return Self.earlier(ofBroker, Self.earlier(connections.nextDeadline, gateway.nextDeadline))
+    }
+
+    /// Asked in each turn, so without an array.
+    private static func earlier(_ one: Deadline?, _ other: Deadline?) -> Deadline? {
+        guard let one, let other else { return one ?? other }
+        return min(one, other)
     }
 
     // MARK: For an owner that keeps the engine in a class
@@ -146,14 +181,25 @@ package struct Engine {
 
     /// Does what is due.
     package mutating func advance(to now: Now) {
-        connections.advance(to: now, into: &connectionEffects)
-        settle(now)
+        endSilent(now)
         gateway.advance(to: now, into: &gatewayEffects)
         takeGatewayEffects(now)
         settle(now)
         broker.advance(to: now, into: &brokerEffects)
         settle(now)
         publishStatistics(now)
+        publishDevices(now)
+    }
+
+    /// Ends what was silent too long, one after the other: each may have a will for very many. What has cost a turn's
+    /// work leaves the rest for the next call, for which `nextDeadline` then asks at once.
+    private mutating func endSilent(_ now: Now) {
+        let before = workDone
+        repeat {
+            connections.advance(to: now, endsMax: 1, into: &connectionEffects)
+            guard !connectionEffects.isEmpty else { return }
+            settle(now)
+        } while workDone - before < settings.advanceWorkMax
     }
 
     /// Ends every link: MQTT 5 clients hear 0x8B, devices DISCONNECT. The adapter then flushes and closes.
@@ -204,10 +250,14 @@ package struct EngineSettings {
     package var gateway = Gateway.Configuration()
     /// The longest datagram that is looked at, in bytes; longer ones count as malformed.
     package var datagramBytesMax = 65_535
+    /// After how much work, as `Engine.workDone` counts, no more silent connections are ended in one call.
+    package var advanceWorkMax: UInt64 = 10_000
     /// Whether each SUBSCRIBE and UNSUBSCRIBE is logged.
     package var logsSubscriptions = false
     /// How often `$SYS` is published; nil for never.
     package var sysInterval: Duration? = .seconds(10)
+    /// How many devices have a topic below `$SYS/broker/sn/devices`; 0, or no `sysInterval`: none [D-86].
+    package var deviceTopicsMax = 10_000
     /// What `$SYS/broker/version` says.
     package var version: ByteString = "dormouse"
 
@@ -224,4 +274,14 @@ package struct DatagramCounters: Equatable, Sendable {
     package var tooLong: UInt64 = 0
 
     package init() {}
+}
+
+extension LinkRequest {
+    /// Whether what it costs shows in the number of its answers.
+    fileprivate var isBrief: Bool {
+        switch self {
+        case .publish, .acknowledge, .release: true
+        default: false
+        }
+    }
 }

@@ -38,6 +38,14 @@ extension Gateway {
         package var connectsRefused = 0
         /// Deliveries that came while another was under way; the broker keeps them.
         package var deliveriesOutOfTurn = 0
+        /// SEARCHGW in multicast groups.
+        package var groupSearches = 0
+        /// ADVERTISE of other gateways in our groups.
+        package var advertisementsHeard = 0
+        /// GWINFO of others, gateways and clients, in our groups.
+        package var gatewayInfosHeard = 0
+        /// ADVERTISE and GWINFO of gateways that have our GwId [D-68].
+        package var gatewayIDConflicts = 0
 
         /// Devices that are connected, asleep ones included.
         package var devicesConnected: Int { devicesActive + devicesAsleep + devicesAwake }

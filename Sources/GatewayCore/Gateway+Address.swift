@@ -38,6 +38,7 @@ extension Gateway {
     /// The device is reached somewhere else from now on.
     mutating func move(_ slot: Int, to path: DatagramPath) {
         takeAddress(path, for: slot)
+        noteChange(slot)
         log(.moved(table[slot].clientID, to: path))
     }
 

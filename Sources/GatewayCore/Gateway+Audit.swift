@@ -23,7 +23,9 @@ extension Gateway {
             return "\(counters[state]) devices counted as \(state), and there are \(states[state])"
         }
         if topics != topicCount { return "\(topicCount) topic ids counted, and there are \(topics)" }
-        if storedWillBytes != willBytes { return "\(willBytes) bytes of wills counted, and there are \(storedWillBytes)" }
+        if storedWillBytes != willBytes {
+            return "\(willBytes) bytes of wills counted, and there are \(storedWillBytes)"
+        }
         return brokenLimit
     }
 

@@ -11,7 +11,7 @@ extension Gateway {
             counters.deliveriesOutOfTurn += 1
             return
         }
-        let bytesMax = configuration.rule({ $0.messageBytesMax }, of: table[slot].path.listener)
+        let bytesMax = messageBytesMax(slot)
         let bytes = encodedBytes(fields: 5, message.payload.count)
         guard bytes <= bytesMax else { return dropTooLong(bytes, delivery, slot) }
         if let alias = table[slot].topics.alias(of: delivery.topic) {
@@ -32,6 +32,18 @@ extension Gateway {
         case .refused:
             counters.droppedTopicRefused += 1
             ask(slot, .abandon(packetIdentifier: delivery.packetIdentifier))
+        }
+    }
+
+    /// The longest message that the device may be sent, in bytes [D-43].
+    private func messageBytesMax(_ slot: Int) -> Int {
+        let listener = table[slot].path.listener
+        guard configuration.rule({ !$0.messageBytesMaxOfClients.isEmpty }, of: listener) else {
+            return configuration.rule({ $0.messageBytesMax }, of: listener)
+        }
+        let rules = configuration.rules(of: listener)
+        return table[slot].clientID.withView { name in
+            rules.messageBytesMaxOfClients.first { $0.clients.matches(name) }?.bytes ?? rules.messageBytesMax
         }
     }
 
@@ -144,7 +156,8 @@ extension Gateway {
     /// The device wants a pause: the same delivery comes again after T_WAIT [D-06] [D-46].
     private mutating func rest(_ downlink: Downlink, _ slot: Int) {
         endWait(slot)
-        table[slot].exchange = .resting(downlink, until: now.instant + configuration.waitInterval)
+        let interval = configuration.rule({ $0.waitInterval }, of: table[slot].path.listener)
+        table[slot].exchange = .resting(downlink, until: now.instant + interval)
         switch table[slot].state {
         case .awake:
             ask(slot, .window(isOpen: false))

@@ -22,6 +22,8 @@ package enum GatewayLog: Equatable, Sendable {
     case predefinedTopicRefused(ClientID, topicID: UInt16, SNReturnCode)
     /// A delivery was longer than the device's listener allows: bytes needed [D-43].
     case tooLong(ClientID, bytes: Int)
+    /// Another gateway in one of our groups has our GwId [D-68].
+    case gatewayIDTaken(UInt8, by: DatagramPath)
     /// The device's topic table is full.
     case topicTableFull(ClientID)
 }

@@ -59,6 +59,8 @@ package enum MQTTDecodeError: Error, Equatable {
     case zeroTopicAlias
     /// More user properties, or more bytes of them, than `DecodeLimits` allows.
     case tooManyUserProperties
+    /// A SUBSCRIBE or UNSUBSCRIBE with more filters than `DecodeLimits` allows.
+    case tooManyFilters
     /// Authentication Data without Authentication Method (§3.1.2.11.10), or an AUTH without it (§3.15.2.2.2).
     case missingAuthenticationMethod
     /// AUTH before MQTT 5, where type 15 is forbidden.
@@ -86,7 +88,7 @@ extension ReasonCode {
             self = .packetTooLarge
         case .zeroTopicAlias:
             self = .topicAliasInvalid
-        case .tooManyUserProperties:
+        case .tooManyUserProperties, .tooManyFilters:
             self = .quotaExceeded
         }
     }

@@ -6,10 +6,13 @@ package struct DecodeLimits: Sendable {
     package var userPropertiesMax: Int
     /// Bytes of user properties in one section: their identifiers, lengths, names and values.
     package var userPropertyBytesMax: Int
+    /// Topic filters of one SUBSCRIBE or UNSUBSCRIBE; nothing behind the last one that may be is looked at.
+    package var filtersMax: Int
 
-    package init(userPropertiesMax: Int = 32, userPropertyBytesMax: Int = 4096) {
+    package init(userPropertiesMax: Int = 32, userPropertyBytesMax: Int = 4096, filtersMax: Int = .max) {
         self.userPropertiesMax = userPropertiesMax
         self.userPropertyBytesMax = userPropertyBytesMax
+        self.filtersMax = filtersMax
     }
 }
 

@@ -23,7 +23,8 @@ package struct SubscribePacket: Equatable {
         return SubscribePacket(
             packetIdentifier: try reader.readPacketIdentifier(),
             properties: try reader.readProperties(of: .subscribe, version: version, limits: limits),
-            filters: try SubscriptionFilters(validating: reader.readRest(), version: version))
+            filters: try SubscriptionFilters(
+                validating: reader.readRest(), version: version, countMax: limits.filtersMax))
     }
 
     package func encode(version: ProtocolVersion, into output: inout OutputBuffer) {
@@ -50,13 +51,17 @@ package struct SubscriptionFilters: Equatable {
 
     /// A payload from a peer.
     ///
-    /// - Throws: for an empty list, bad strings and lengths, and options that the version does not have. What the
-    ///   filters mean is not looked at.
-    package init(validating payload: ByteView, version: ProtocolVersion) throws(MQTTDecodeError) {
+    /// - Parameter countMax: how many filters there may be.
+    /// - Throws: for an empty list or one that is too long, bad strings and lengths, and options that the version does
+    ///   not have. What the filters mean is not looked at.
+    package init(
+        validating payload: ByteView, version: ProtocolVersion, countMax: Int = .max
+    ) throws(MQTTDecodeError) {
         guard !payload.isEmpty else { throw .emptyFilterList }  // [MQTT-3.8.3-2]
         var reader = ByteReader(payload)
         var count = 0
         while reader.remaining > 0 {
+            guard count < countMax else { throw .tooManyFilters }
             _ = try reader.readString()  // [MQTT-3.8.3-1]
             _ = try SubscriptionOptions(byte: reader.readByte(), version: version)
             count += 1

@@ -22,7 +22,7 @@ package struct UnsubscribePacket: Equatable {
         return UnsubscribePacket(
             packetIdentifier: try reader.readPacketIdentifier(),
             properties: try reader.readProperties(of: .unsubscribe, version: version, limits: limits),
-            filters: try UnsubscriptionFilters(validating: reader.readRest()))
+            filters: try UnsubscriptionFilters(validating: reader.readRest(), countMax: limits.filtersMax))
     }
 
     package func encode(version: ProtocolVersion, into output: inout OutputBuffer) {
@@ -49,12 +49,15 @@ package struct UnsubscriptionFilters: Equatable, Sequence {
 
     /// A payload from a peer.
     ///
-    /// - Throws: for an empty list, bad strings and lengths. What the filters mean is not looked at.
-    package init(validating payload: ByteView) throws(MQTTDecodeError) {
+    /// - Parameter countMax: how many filters there may be.
+    /// - Throws: for an empty list or one that is too long, bad strings and lengths. What the filters mean is not
+    ///   looked at.
+    package init(validating payload: ByteView, countMax: Int = .max) throws(MQTTDecodeError) {
         guard !payload.isEmpty else { throw .emptyFilterList }  // [MQTT-3.10.3-2]
         var reader = ByteReader(payload)
         var count = 0
         while reader.remaining > 0 {
+            guard count < countMax else { throw .tooManyFilters }
             _ = try reader.readString()  // [MQTT-3.10.3-1]
             count += 1
         }

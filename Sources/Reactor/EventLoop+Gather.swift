@@ -23,11 +23,15 @@ extension EventLoop {
     private func send(_ descriptor: Int32, _ first: ByteView, _ second: ByteView, _ third: ByteView) -> Int {
         withUnsafeTemporaryAllocation(of: iovec.self, capacity: 3) { vectors in
             var used = 0
-            for piece in [first, second, third] where !piece.isEmpty {
+            func add(_ piece: ByteView) {
+                if piece.isEmpty { return }
                 let start = UnsafeMutableRawPointer(mutating: piece.memory.baseAddress)
                 vectors.initializeElement(at: used, to: iovec(iov_base: start, iov_len: piece.count))
                 used += 1
             }
+            add(first)
+            add(second)
+            add(third)
             var message = msghdr()
             message.msg_iov = vectors.baseAddress
             message.msg_iovlen = used

@@ -15,6 +15,10 @@ package struct LoopLimits: Sendable {
     package var lingerBytesMax = 1 << 20
     /// How many connections may be closing in order at once; beyond that the oldest is cut off.
     package var lingersMax = 1024
+    /// How many bytes one of them may still have to send.
+    package var lingerUnsentBytesMax = 1 << 20
+    /// How many bytes all of them together may still have to send.
+    package var lingersUnsentBytesMax = 16 << 20
 
     package init() {}
 }
@@ -129,7 +133,7 @@ package final class EventLoop {
             if hasInput { handler.datagramsReadable(token, now: now) }
             if hasRoom && offerRoom(token) { handler.datagramsWritable(token, now: now) }
         case .listener: acceptConnections(token, handler)
-        case .lingering: discardInput(index)
+        case .lingering: linger(token, hasInput: hasInput, hasRoom: hasRoom)
         case .mailbox: handler.mailArrived(in: token, now: now)
         case .signals: tellSignals(index, handler)
         case .free: preconditionFailure("a current token names a free slot")
@@ -208,7 +212,7 @@ extension EventLoop {
             epoll_ctl(epoll, EPOLL_CTL_DEL, slot.descriptor, nil)
             mailboxes[UInt32(index)] = nil
         case .datagrams: datagramSockets[Int(slot.detail)].isOpen = false
-        case .lingering: lingers.live -= 1
+        case .lingering: lingers.remove(index)
         case .free, .listener, .connection, .signals: break
         }
         if slot.kind != .mailbox { Glibc.close(slot.descriptor) }

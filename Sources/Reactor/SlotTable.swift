@@ -19,8 +19,6 @@ struct SlotTable {
         var isBlocked = false
         /// Room was announced to the handler, which has not written since.
         var isOffered = false
-        /// The peer has the last word: our end of a lingering connection is still open.
-        var awaitsAnswer = false
         /// Bytes discarded while lingering; the place in the loop's table of UDP sockets; the next free slot.
         var detail: UInt32 = 0
     }

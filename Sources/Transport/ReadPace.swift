@@ -7,8 +7,8 @@ struct ReadPace {
     static let bytesMin = 64
     /// The size of the read buffer.
     static let bytesMax = 64 << 10
-    /// What one read may cost, about, in the unit of `Engine.workDone`: some milliseconds.
-    static let workMax = 20_000
+    /// What one read may cost, about: as much as a turn of the loop takes from one connection.
+    static let workMax = Int(TurnBudget.slice)
 
     /// How much to read next.
     private(set) var bytes = 4 << 10

@@ -14,7 +14,7 @@ extension Server {
     func received(_ bytes: UnsafeMutableRawBufferPointer, on slot: Int, now: Now) -> Int {
         let before = engine.workSoFar()
         guard let webSocket = sockets[slot].webSocket else {
-            engine.bytesReceived(ByteView(UnsafeRawBufferPointer(bytes)), on: slot, now: now)
+            take(ByteView(UnsafeRawBufferPointer(bytes)), on: slot, now: now)
             return Int(engine.workSoFar() - before)
         }
         let framesBefore = webSocket.framesReceived
@@ -22,10 +22,11 @@ extension Server {
         let payload = webSocket.receive(bytes)
         if !wasOpen, let request = webSocket.request { report(.webSocketOpened(sockets[slot].peer, request)) }
         // Pings and empty frames are no sign of life for MQTT's keep-alive [M-54].
-        if !payload.isEmpty { engine.bytesReceived(payload, on: slot, now: now) }
+        if !payload.isEmpty { take(payload, on: slot, now: now) }
         let frames = (webSocket.framesReceived - framesBefore) / Self.framesPerWork
         if let end = webSocket.end {
-            finish(slot, because: end, now: now)
+            // What came before the end is handled before it.
+            if sockets[slot].rest.isEmpty { finish(slot, because: end, now: now) }
         } else if webSocket.hasOwnOutput {
             stirred.append(slot)
         }
@@ -34,7 +35,7 @@ extension Server {
 
     /// The WebSocket has ended, or never began: its answer goes out behind what MQTT had to say, and the engine hears
     /// of it.
-    private func finish(_ slot: Int, because end: WebSocketEnd, now: Now) {
+    func finish(_ slot: Int, because end: WebSocketEnd, now: Now) {
         write(slot, now: now)
         switch end {
         case .closedByPeer: drop(slot, because: .lost, now: now)
@@ -67,6 +68,26 @@ extension Server {
                 left -= ofOutput
                 if count < pieces.count { return }
             }
+        }
+    }
+
+    // MARK: The end
+
+    /// What a connection that ends has to say and the system has not taken: the loop goes on with it for a while. Of
+    /// a plain connection all or nothing, so that no packet is cut in two that need not be.
+    func unsent(_ slot: Int) -> [UInt8] {
+        let output = engine.outputToWrite(of: slot)
+        let bytesMax = loop.limits.lingerUnsentBytesMax
+        if let webSocket = sockets[slot].webSocket { return webSocket.takeRest(of: output, bytesMax: bytesMax) }
+        return output.count <= bytesMax ? Array(output.memory) : []
+    }
+
+    /// Waits for the client's Close: other frames, which may have been under way, are no answer to ours.
+    func lastWord(of slot: Int) -> LastWord? {
+        guard let webSocket = sockets[slot].webSocket else { return nil }
+        return { bytes in
+            _ = webSocket.receive(bytes)
+            return webSocket.end != nil
         }
     }
 }

@@ -27,11 +27,19 @@ package final class Server: LoopHandler {
     private var listenerOfToken: [UInt32: UInt16] = [:]
     private var listeners: [Token] = []
     /// UDP sockets of the gateway.
-    private var ports: [DatagramPort] = []
+    private(set) var ports: [DatagramPort] = []
+    /// Multicast groups of the gateway, in the order of the listeners and of their plans.
+    var groups: [GroupPort] = []
 
     private let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: ReadPace.bytesMax, alignment: 16)
     private let inbox = DatagramInbox()
     private var dirty: [Int] = []
+    /// Who waits for a part of a turn.
+    var backlog = Backlog()
+    /// Bytes that were read and wait for the engine.
+    var restBytes = 0
+    /// `Engine.workDone` when the turn began.
+    private(set) var workBeforeTurn: UInt64 = 0
     /// When the end no longer waits for peers to close; nil while the server serves.
     private(set) var stopsAt: Deadline?
 
@@ -42,10 +50,18 @@ package final class Server: LoopHandler {
         var pace = ReadPace()
         /// What stands between the socket and MQTT; nil for nothing.
         var webSocket: WebSocketLayer?
+        /// What was read and does not fit the turn: bytes of MQTT.
+        var rest = OutputBuffer()
+        /// Whether the connection is in the backlog.
+        var isWaiting = false
+        /// Whether what was read last has cost much.
+        var isDear = false
+        /// How the connection ended, while the engine has not heard of it.
+        var end: ConnectionEnd?
     }
 
     /// One bound UDP socket and what leaves by it.
-    private struct DatagramPort {
+    struct DatagramPort {
         var token: Token
         var listener: UInt16
         var isIPv4: Bool
@@ -63,6 +79,7 @@ package final class Server: LoopHandler {
 
     deinit {
         engine.tearDown()
+        for slot in sockets.indices { sockets[slot].rest.deallocate() }
         readBuffer.deallocate()
     }
 
@@ -73,7 +90,9 @@ package final class Server: LoopHandler {
         var opened: [[PeerAddress]] = []
         for (index, plan) in plans.enumerated() {
             opened.append(try open(plan, listener: UInt16(index)))
+            try joinGroups(plan, listener: UInt16(index))
         }
+        engine.startServing(now: loop.now)
         return opened
     }
 
@@ -160,11 +179,18 @@ package final class Server: LoopHandler {
 
     package func readable(_ connection: Token, now: Now) {
         guard let slot = slot(of: connection) else { return loop.close(connection) }
-        let room = UnsafeMutableRawBufferPointer(rebasing: readBuffer[..<sockets[slot].pace.bytes])
-        switch loop.read(connection, into: room) {
+        readInTurn(slot, connection, now: now)
+    }
+
+    /// Reads once, whatever the turn has done already.
+    func read(_ slot: Int, _ token: Token, now: Now) {
+        let bytesMax = restBytes < TurnBudget.restBytesMax ? sockets[slot].pace.bytes : ReadPace.bytesMin
+        let room = UnsafeMutableRawBufferPointer(rebasing: readBuffer[..<bytesMax])
+        switch loop.read(token, into: room) {
         case .bytes(let count):
             let work = received(UnsafeMutableRawBufferPointer(rebasing: room[..<count]), on: slot, now: now)
-            sockets[slot].pace.note(bytes: count, work: work)
+            sockets[slot].pace.note(bytes: max(count - sockets[slot].rest.count, 1), work: work)
+            noteWork(work, on: slot)
             // What so many receivers got is written before more is read, or it would pile up; and many writers in one
             // turn must not overrun a reader that reads well.
             if engine.takeMuchOutput() || work > ReadPace.workMax { writeOutputs(now) }
@@ -202,7 +228,7 @@ package final class Server: LoopHandler {
         reportLogs()
         loop.close(token)
         release(slot, token)
-        engine.connectionEnded(slot, now: now)
+        end(slot, because: .lost, now: now)
         reportLogs()
     }
 
@@ -210,9 +236,9 @@ package final class Server: LoopHandler {
     func drop(_ slot: Int, because end: ConnectionEnd = .lost, now: Now) {
         let awaitsClose = writeClose(slot, now: now)
         guard let token = sockets[slot].token else { return }
-        loop.finish(token, awaitsAnswer: awaitsClose)
+        loop.finish(token, unsent: unsent(slot), until: awaitsClose ? lastWord(of: slot) : nil)
         release(slot, token)
-        engine.connectionEnded(slot, because: end, now: now)
+        self.end(slot, because: end, now: now)
     }
 
     private func release(_ slot: Int, _ token: Token) {
@@ -225,6 +251,10 @@ package final class Server: LoopHandler {
 
     package func datagramsReadable(_ socket: Token, now: Now) {
         let count = loop.receive(socket, into: inbox)
+        if let group = groups.first(where: { $0.token == socket }) {
+            for index in 0..<count { groupReceived(inbox.bytes(index), inbox.path(index), group, now: now) }
+            return
+        }
         for index in 0..<count {
             engine.datagramReceived(inbox.bytes(index), from: inbox.path(index), now: now)
         }
@@ -267,12 +297,14 @@ package final class Server: LoopHandler {
     package func turnEnded(now: Now) -> Deadline? {
         if engine.statisticsAreDue(now) { engine.residentBytes = residentMemory() }
         if let due = engine.deadline(), due <= now.instant { engine.advance(to: now) }
+        serveBacklog(now: now)
         flush(now)
+        workBeforeTurn = engine.workSoFar()
         if let stopsAt {
             stopWhenClosed(now)
             return stopsAt
         }
-        return engine.deadline()
+        return backlog.isEmpty ? engine.deadline() : now.instant
     }
 
     /// Everything that waits goes out. What a written output lets the broker send goes out in the same turn, up to a
@@ -283,18 +315,19 @@ package final class Server: LoopHandler {
             if dirty.isEmpty { break }
         }
         sendDatagrams()
+        sendMulticasts()
         reportLogs()
         for slot in engine.takeClosing() { drop(slot, now: now) }
     }
 
-    private func writeOutputs(_ now: Now) {
+    func writeOutputs(_ now: Now) {
         engine.takeDirty(into: &dirty)
         for slot in dirty { write(slot, now: now) }
         for slot in stirred { write(slot, now: now) }
         stirred.removeAll(keepingCapacity: true)
     }
 
-    private func reportLogs() {
+    func reportLogs() {
         guard !engine.logs.isEmpty else { return }
         for log in engine.takeLogs() {
             switch log {

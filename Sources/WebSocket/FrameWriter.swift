@@ -33,6 +33,12 @@ struct FrameWriter {
     /// Whether there is something to write even if MQTT has nothing.
     var hasOwnOutput: Bool { !framing.isEmpty || !pongs.isEmpty || (close != nil && !isClosed) }
 
+    /// How many bytes the layer has to say of its own, a Close among them.
+    var ownBytes: Int { framing.count + pongs.count + 4 }
+
+    /// How much of MQTT's output belongs to frames that have begun.
+    var promised: Int { bodyLeft + nextBody }
+
     /// Writes into the layer's own output; only before the first frame.
     mutating func writeHandshake(_ body: (inout OutputBuffer) -> Void) {
         body(&framing)

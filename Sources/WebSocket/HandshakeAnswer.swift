@@ -21,19 +21,6 @@ extension HandshakeRequest {
         var digest = [UInt8](repeating: 0, count: 20)
         let isDone = copenssl_sha1(proven, proven.count, &digest)
         precondition(isDone, "libcrypto has no SHA-1")
-        return ByteString(Self.base64(digest))
-    }
-
-    private static func base64(_ bytes: [UInt8]) -> [UInt8] {
-        let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var text: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            let bits = (0..<3).reduce(0) { $0 << 8 | ($1 < group.count ? Int(group[start + $1]) : 0) }
-            for place in 0...3 {
-                text.append(place <= group.count ? digits[bits >> (18 - 6 * place) & 0x3F] : UInt8(ascii: "="))
-            }
-        }
-        return text
+        return ByteString(Base64.encode(digest))
     }
 }

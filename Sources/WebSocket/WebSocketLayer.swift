@@ -159,6 +159,24 @@ package final class WebSocketLayer {
     /// output.
     package func wrote(_ count: Int) -> Int { writer.wrote(count) }
 
+    /// All that is still to be written, for somebody who writes it when the layer is gone: `output`, MQTT's, in frames
+    /// and what the layer has to say itself. If that may be more than `bytesMax` bytes, then only the frame that has
+    /// begun and the layer's own.
+    package func takeRest(of output: ByteView, bytesMax: Int) -> [UInt8] {
+        let headBytesMax = 4 * (output.count / WebSocketLimits.frameBytesMax + 1)
+        let isShort = output.count + headBytesMax + writer.ownBytes <= bytesMax
+        var rest = isShort ? output : output[0..<writer.promised]
+        var bytes: [UInt8] = []
+        while !rest.isEmpty || writer.hasOwnOutput {
+            let pieces = writer.pieces(for: rest)
+            // Behind Close there is nothing.
+            if pieces.count == 0 { break }
+            for piece in [pieces.body, pieces.framing, pieces.nextBody] { bytes += piece.memory }
+            rest = rest.dropFirst(writer.wrote(pieces.count))
+        }
+        return bytes
+    }
+
     /// Lets a Close with this code follow all that MQTT has to say; before the handshake is done there is no word
     /// for it.
     package func close(_ code: CloseCode) {

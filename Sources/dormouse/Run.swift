@@ -58,11 +58,13 @@ struct Run: ParsableCommand {
 
     private func writeProcessID(_ path: String?) throws {
         guard let path else { return }
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else {
-            throw Failure.runtime("cannot write pid_file \(path): \(String(cString: strerror(errno)))")
+        do throws(SourceFailure) {
+            let descriptor = try RegularFile.open(path, O_WRONLY | O_CREAT)
+            ftruncate(descriptor, 0)
+            Console.write("\(Process.id)", to: descriptor)
+            close(descriptor)
+        } catch {
+            throw Failure.runtime("cannot write pid_file \(path): \(error.reason)")
         }
-        Console.write("\(Process.id)", to: descriptor)
-        close(descriptor)
     }
 }

@@ -56,11 +56,16 @@ extension GatewayLog {
     var isAboutComingAndGoing: Bool {
         switch self {
         case .connected, .disconnected, .fellAsleep, .lost, .refused, .moved, .claimRejected: true
-        case .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused: false
+        case .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused, .gatewayIDTaken: false
         }
     }
 
-    var words: String {
+    /// The line of the log.
+    var line: String {
+        if case .gatewayIDTaken = self { words } else { "device \(words)" }
+    }
+
+    private var words: String {
         switch self {
         case .connected(let id, let path, let sessionPresent):
             "\(id) connected from \(path.remote)\(sessionPresent ? ", its session goes on" : "")"
@@ -75,6 +80,9 @@ extension GatewayLog {
         case .predefinedTopicRefused(let id, let topicID, let code):
             "\(id) does not know predefined topic id \(topicID): \(code)"
         case .tooLong(let id, let bytes): "\(id) cannot take a message of \(bytes) bytes: dropped"
+        case .gatewayIDTaken(let id, let path):
+            "the gateway at \(path.remote) has our gateway_id, \(id): give one of the two another, for devices cannot "
+                + "tell them apart"
         case .topicTableFull(let id): "\(id) has no topic id left"
         }
     }

@@ -22,6 +22,7 @@ import Testing
         #expect(limits.queuedTotalBytesMax == 64 * 1024 * 1024)
         #expect(limits.retainedMessagesMax == 100_000 && limits.retainedBytesMax == 64 * 1024 * 1024)
         #expect(limits.writeBufferBytesMax == 256 * 1024 && limits.unfinishedBytesMax == 64 * 1024 * 1024)
+        #expect(limits.filtersPerPacketMax == 1000)
         #expect(limits.topicIDsPerDeviceMax == 1024 && limits.predefinedTopicsMax == 2000)
         #expect(limits.strangerRepliesPerSecondMax == 10)
         #expect(MQTTListenerSettings().topicAliasMax == 16)

@@ -1,5 +1,6 @@
 """`dormouse check`, the start with good and bad files, and the exit codes."""
 
+import os
 import re
 import signal
 import socket
@@ -39,6 +40,47 @@ def test_what_is_in_force_can_be_seen(check):
     assert "1883" in done.stdout and "127.0.0.1" in done.stdout
     topics = run("topics", "--config", ROOT / "gateway.conf")
     assert topics.stdout.splitlines()[0] == "1883/udp 1 sensors/%c/temperature"
+
+
+TOPICS = """listener 1883 127.0.0.1
+protocol mqttsn
+gateway_id 7
+predefined_topic 1 sensors/%c/temperature
+predefined_topic 2 a-b
+predefined_topic 3 a b
+predefined_topic 4 star*/slash\\
+predefined_topic_for pump-* 1 sensors/%c/pressure
+predefined_topic_for */ 9 über/uns
+"""
+
+
+def test_topics_as_a_c_header(tmp_path):
+    """Firmware compiles it, warnings being errors, and finds the ids under their names [SN-6.7]."""
+    (tmp_path / "gateway.conf").write_text(TOPICS)
+    done = run("topics", "--c-header", "--config", tmp_path / "gateway.conf")
+    assert done.returncode == 0, done
+    (tmp_path / "topics.h").write_text(done.stdout)
+    names = ["DORMOUSE_GATEWAY_ID", "TOPIC_SENSORS_CLIENT_TEMPERATURE", "TOPIC_A_B_2", "TOPIC_A_B_3",
+             "TOPIC_STAR__SLASH_", "TOPIC_SENSORS_CLIENT_PRESSURE", "TOPIC___BER_UNS"]
+    (tmp_path / "firmware.c").write_text(
+        '#include "topics.h"\n#include "topics.h"\n#include <stdio.h>\n'
+        + "int main(void) { printf(\"" + "%u " * len(names) + "\\n\", " + ", ".join(names) + "); return 0; }\n")
+    subprocess.run(["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-o", tmp_path / "firmware",
+                    tmp_path / "firmware.c"], check=True)
+    out = subprocess.run([tmp_path / "firmware"], capture_output=True, text=True, check=True).stdout
+    assert out.split() == ["7", "1", "2", "3", "4", "1", "9"]
+
+
+def test_topics_of_several_listeners(tmp_path):
+    path = tmp_path / "gateway.conf"
+    path.write_text(TOPICS + "listener 1884 127.0.0.1\nprotocol mqttsn\npredefined_topic 5 other\n")
+    lines = run("topics", "--config", path).stdout.splitlines()
+    assert "1883/udp 1 sensors/%c/pressure for clients pump-*" in lines and "1884/udp 5 other" in lines
+    done = run("topics", "--c-header", "--config", path)
+    assert done.returncode == 2 and "--port" in done.stderr
+    assert "TOPIC_OTHER 5u" in run("topics", "--c-header", "--port", "1884", "--config", path).stdout
+    done = run("topics", "--c-header", "--port", "1885", "--config", path)
+    assert done.returncode == 2 and "1885" in done.stderr
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "listener 0\n", CONFIGURATION, "listener 1883 ::1\nmax_qos 1\n"])
@@ -237,3 +279,68 @@ def test_the_parsers_fixtures_have_their_exit_code(path):
     done = run("check", "--config", path.name, cwd=path.parent)
     assert done.returncode == (2 if is_refused else 0), done.stderr
     assert (done.stdout == f"{path.name}: good\n") != is_refused
+
+
+def irregular(folder, kind):
+    """A path to something that is no regular file, and what the gateway calls it."""
+    path = folder / "irregular.conf"
+    if kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(str(path))
+    elif kind == "directory":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero")
+    return path, f"it is a {kind}, not a regular file"
+
+
+IRREGULAR = pytest.mark.parametrize("kind", ["FIFO", "socket", "directory", "device"])
+
+
+@IRREGULAR
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_configuration_that_is_no_regular_file(tmp_path, command, kind):
+    path, words = irregular(tmp_path, kind)
+    done = run(command, "--config", path)
+    assert done.returncode == 2 and str(path) in done.stderr and words in done.stderr, done
+
+
+@IRREGULAR
+@pytest.mark.parametrize("directive", ["scram_file", "include_dir"])
+def test_a_file_of_the_configuration_that_is_no_regular_file(tmp_path, check, directive, kind):
+    folder = tmp_path / "included"
+    folder.mkdir()
+    path, words = irregular(folder, kind)
+    code, said = check(f"listener 0 127.0.0.1\n{directive} {path if directive == 'scram_file' else folder}\n")
+    # The path may be longer than what a message shows of a value.
+    assert code == 2 and f'test.conf:2: error: cannot read "{str(path)[:20]}' in said and words in said, said
+
+
+@IRREGULAR
+def test_a_pid_file_that_is_no_regular_file(tmp_path, kind):
+    path, words = irregular(tmp_path, kind)
+    configuration = tmp_path / "gateway.conf"
+    configuration.write_text(f"listener 0 127.0.0.1\npid_file {path}\n")
+    done = run("run", "--config", configuration)
+    assert done.returncode == 1 and f"cannot write pid_file {path}: " in done.stderr, done
+    # A directory cannot be opened for writing: the system says so itself.
+    assert words in done.stderr or kind == "directory" and "directory" in done.stderr, done
+    assert path.exists()
+
+
+def test_a_pid_file_that_is_there_is_replaced(start_gateway, tmp_path):
+    path = tmp_path / "pid"
+    path.write_text("12345678901234567890\n")
+    gateway = start_gateway(f"listener 0 127.0.0.1\npid_file {path}\n")
+    publish(gateway, "a", "x")
+    assert path.read_text() == f"{gateway.process.pid}\n"
+
+
+def test_a_configuration_of_a_gigabyte(tmp_path):
+    path = tmp_path / "large.conf"
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+    done = run("check", "--config", path)
+    assert done.returncode == 2 and "larger than 16777216 bytes" in done.stderr, done

@@ -121,13 +121,17 @@ extension DeviceScript {
         // A will, its update, and its end.
         ["04 08 01 000a 'x'", "ff 10 00", "ff 10 00", "1a 20 'w'", "1c 'gone'", "1a", "ff 20 ff", "ff 20 ff"],
         // Publications at each quality, known topics and unknown ones.
-        start + ["0c 00 0005 0000 'u'", "0c 20 0005 0007 'u'", "0c 40 0005 0008 'u'", "10 0008", "0c 20 0009 0009 'u'"],
+        start + [
+            "0c 00 0005 0000 'u'", "0c 20 0005 0007 'u'", "0c 40 0005 0008 'u'", "10 0008", "0c 20 0009 0009 'u'",
+        ],
         start + ["0c 61 0001 0000 'u'", "0c 62 6162 0000 'u'", "0c 20 0005 0000 'u'"],
         // An address that changes, asleep and active; somebody else who claims the name.
         start + ["18 0014", "ff 35 11", "ff 01 02 16 'x'", "ff 11 00", "ff 01 06 04 00 01 000a 'x'", "ff 11 00"],
         start + ["ff 02 06 04 00 01 000a 'x'", "ff 20 10", "ff 20 20", "ff 20 20", "ff 12 00"],
         // Two devices, one behind the strict listener; the client takes the name of the other.
-        start + ["ff 04 06 04 00 01 0014 'y'", "ff 04 05 12 20 0001 'p'", "ff 35 14", "ff 14 00", "ff 31 00", "ff 30 00"],
+        start + [
+            "ff 04 06 04 00 01 0014 'y'", "ff 04 05 12 20 0001 'p'", "ff 35 14", "ff 14 00", "ff 31 00", "ff 30 00",
+        ],
         // Congestion, refusal, an id that is forgotten.
         start + ["ff 35 11", "ff 10 01", "ff 20 ff", "ff 10 00", "ff 35 11", "ff 10 02", "ff 10 00", "ff 10 03"],
         start + ["14 00 0009 'b/c'", "14 01 000a 0001", "18", "04 04 01 0000 'x'"],

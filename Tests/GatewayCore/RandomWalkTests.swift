@@ -79,7 +79,7 @@ import Testing
                 replies[Int(path.remote.port)] =
                     .willTopic(SNWillTopic(qos: .atMostOnce, retain: false, topic: view("w")))
             case .send(.willMsgReq, let path): replies[Int(path.remote.port)] = .willMsg(view("m"))
-            case .send, .request, .anonymousPublish, .log: break
+            case .send, .multicast, .request, .anonymousPublish, .log: break
             }
             for byte in text(effect).utf8 { trace = (trace ^ UInt64(byte)) &* 1_099_511_628_211 }
         }

@@ -93,6 +93,27 @@ import Testing
         #expect(PredefinedTopics([]).highestID == 0)
     }
 
+    @Test("An id for clients whose ids fit counts before the one for all, the first of several first [SN-6.7] [D-80]")
+    func predefinedForClients() {
+        let topics = PredefinedTopics([
+            .init(id: 1, name: "pump/%c", clients: GlobPattern("pump-*")), .init(id: 1, name: "all"),
+            .init(id: 1, name: "seventh", clients: GlobPattern("*-7")),
+            .init(id: 2, name: "none but doors", clients: GlobPattern("door-*")),
+        ])
+        let scratch = Scratch()
+        func name(_ id: UInt16, _ client: ByteString?) -> String? {
+            topics.name(id, clientID: client, in: scratch)?.escaped
+        }
+        #expect(name(1, "pump-7") == "pump/pump-7")
+        #expect(name(1, "door-7") == "seventh")
+        #expect(name(1, "door-8") == "all")
+        #expect(name(1, nil) == "all")
+        #expect(name(2, "door-8") == "none but doors")
+        #expect(name(2, "pump-7") == nil)
+        #expect(name(2, nil) == nil)
+        #expect(topics.highestID == 2)
+    }
+
     @Test("A device record stays small")
     func recordSize() {
         #expect(MemoryLayout<Device>.stride <= 300)

@@ -64,6 +64,7 @@ import Testing
             (.unknownProtocolName, 0x84), (.duplicateProperty, 0x82), (.misplacedProperty, 0x81),
             (.invalidPropertyValue, 0x82), (.zeroTopicAlias, 0x94), (.tooManyUserProperties, 0x97),
             (.emptyTopicName, 0x82), (.wildcardInResponseTopic, 0x82), (.emptyFilterList, 0x82),
+            (.tooManyFilters, 0x97),
         ]
         for (error, code) in expected { #expect(ReasonCode(error).rawValue == code) }
     }

@@ -35,6 +35,23 @@ import Testing
         #expect(rich.byte(version: version) == 2)
     }
 
+    @Test("A list of filters may have a limit: what comes behind the last one that may be is not looked at [attack 60]")
+    func filtersMax() {
+        // Behind two filters stands what is none.
+        let subscribe = arena.keep([0, 1, 0x61, 0, 0, 1, 0x62, 0, 0xFF])
+        let unsubscribe = arena.keep([0, 1, 0x61, 0, 1, 0x62, 0xFF])
+        for (countMax, error) in [(1, MQTTDecodeError.tooManyFilters), (2, .tooManyFilters), (3, .truncated)] {
+            #expect(
+                failure { () throws(MQTTDecodeError) in
+                    try SubscriptionFilters(validating: subscribe, version: .v5, countMax: countMax)
+                } == error)
+            #expect(
+                failure { () throws(MQTTDecodeError) in
+                    try UnsubscriptionFilters(validating: unsubscribe, countMax: countMax)
+                } == error)
+        }
+    }
+
     @Test("Filters are counted and come in their order with their options")
     func filters() throws {
         let raw = arena.keep(

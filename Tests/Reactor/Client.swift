@@ -93,12 +93,12 @@ final class Client {
     /// What is there now, without waiting.
     func receiveNow(max: Int = 1 << 20) -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: max)
-        let count = Glibc.read(descriptor, &buffer, poll() ? max : 0)
+        let count = Glibc.read(descriptor, &buffer, hasInput ? max : 0)
         return Array(buffer[..<Swift.max(count, 0)])
     }
 
-    /// Whether something is there now.
-    private func poll() -> Bool {
+    /// Whether something is there now, or the end.
+    var hasInput: Bool {
         var question = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return Glibc.poll(&question, 1, 0) == 1
     }

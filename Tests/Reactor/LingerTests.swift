@@ -39,12 +39,15 @@ import Testing
         let world = try Recorder()
         let (connection, client) = try world.connectedPair()
         _ = world.loop.write(connection, Array("bye".utf8))
-        world.loop.finish(connection, awaitsAnswer: true)
+        world.loop.finish(connection, until: { $0.contains(2) })
         world.loop.turn(world, timeout: .zero)
         #expect(client.receive(exactly: 3) == Array("bye".utf8))
         #expect(world.loop.lingering == 1)
-        client.send([1])
-        world.loop.turn(world, timeout: .seconds(1))
+        for word: UInt8 in [1, 1, 2] {
+            #expect(world.loop.lingering == 1 && client.receiveNow().isEmpty)
+            client.send([word])
+            world.settle()
+        }
         #expect(client.receive() == [])
         #expect(world.loop.counters.lingersCut == 0)
     }
@@ -89,6 +92,112 @@ import Testing
         world.events = []
         world.settle()
         #expect(world.events.isEmpty)
+    }
+
+    /// A connection whose socket takes no more, its client, and how much it took.
+    private func stuckPair(_ world: Recorder) throws -> (connection: Token, client: Client, count: Int) {
+        let (connection, client) = try world.connectedPair()
+        guard case .wrote(let count) = world.loop.write(connection, [UInt8](repeating: 3, count: 8_000_000)) else {
+            throw Failure(what: "write")
+        }
+        return (connection, client, count)
+    }
+
+    /// Everything that the client gets to the end of its connection, while the loop turns.
+    private func everything(_ client: Client, _ world: Recorder) -> [UInt8] {
+        var all: [UInt8] = []
+        let isEnded = world.turn {
+            while client.hasInput {
+                guard let some = client.receive(), !some.isEmpty else { return true }
+                all += some
+            }
+            return false
+        }
+        #expect(isEnded)
+        return all
+    }
+
+    @Test(
+        "What the system had not taken is sent, then the end; also to a peer that has ended its side",
+        arguments: [false, true])
+    func unsent(peerEnds: Bool) throws {
+        let world = try Recorder()
+        let (connection, client, count) = try stuckPair(world)
+        let tail = (0..<500_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        world.loop.finish(connection, unsent: tail)
+        if peerEnds {
+            client.finish()
+            world.settle()
+        }
+        #expect(world.loop.lingering == 1)
+        let all = everything(client, world)
+        #expect(all.count == count + tail.count)
+        #expect(Array(all.suffix(tail.count)) == tail)
+        client.finish()
+        #expect(world.turn { world.loop.lingering == 0 })
+        #expect(world.loop.counters.lingersCut == 0)
+    }
+
+    @Test("The peer's last word is heard while there is still something to send")
+    func lastWordBefore() throws {
+        let world = try Recorder()
+        let (connection, client, count) = try stuckPair(world)
+        world.loop.finish(connection, unsent: [9], until: { $0.contains(2) })
+        client.send([1, 2])
+        world.settle()
+        let all = everything(client, world)
+        #expect(all.count == count + 1 && all.last == 9)
+    }
+
+    @Test("A peer that breaks off gets nothing more, and is forgotten at once", arguments: [false, true])
+    func breaksOff(peerEnds: Bool) throws {
+        let world = try Recorder()
+        let (connection, client, _) = try stuckPair(world)
+        world.loop.finish(connection, unsent: [9])
+        if peerEnds { client.finish() }
+        world.settle()
+        client.reset()
+        #expect(world.turn { world.loop.lingering == 0 })
+        #expect(world.loop.counters.lingersCut == 0)
+    }
+
+    @Test("A peer that never reads what is left is cut off when its time is up")
+    func neverReads() throws {
+        var limits = LoopLimits()
+        limits.lingerMax = .milliseconds(10)
+        let world = try Recorder(limits: limits)
+        let (connection, client, _) = try stuckPair(world)
+        world.loop.finish(connection, unsent: [9])
+        #expect(world.turn { world.loop.lingering == 0 })
+        #expect(world.loop.counters.lingersCut == 1)
+        withExtendedLifetime(client) {}
+    }
+
+    @Test(
+        "What is kept of one connection is bounded: at the limit, one more, ten times",
+        arguments: [1_000, 1_001, 10_000])
+    func tooLong(_ count: Int) throws {
+        var limits = LoopLimits()
+        limits.lingerUnsentBytesMax = 1_000
+        let world = try Recorder(limits: limits)
+        let (connection, client) = try world.connectedPair()
+        world.loop.finish(connection, unsent: [UInt8](repeating: 5, count: count))
+        #expect(everything(client, world).count == (count <= 1_000 ? count : 0))
+    }
+
+    @Test("What is kept of all connections is bounded, and there is room again when one of them is done")
+    func tooMuch() throws {
+        var limits = LoopLimits()
+        limits.lingersUnsentBytesMax = 1_500
+        let world = try Recorder(limits: limits)
+        let tail = [UInt8](repeating: 5, count: 750)
+        var pairs: [(connection: Token, client: Client, count: Int)] = []
+        for _ in 0..<4 { pairs.append(try stuckPair(world)) }
+        for pair in pairs[..<3] { world.loop.finish(pair.connection, unsent: tail) }
+        #expect(everything(pairs[2].client, world).count == pairs[2].count)
+        #expect(everything(pairs[0].client, world).count == pairs[0].count + 750)
+        world.loop.finish(pairs[3].connection, unsent: tail)
+        for pair in [pairs[1], pairs[3]] { #expect(everything(pair.client, world).count == pair.count + 750) }
     }
 
     @Test("A peer that never closes is cut off when its time is up")

@@ -11,7 +11,8 @@ import Testing
         return plan
     }
 
-    @Test("Nothing is lost, doubled or out of order while the gateway lives, and every wake ends [SN-6.14] [D-17] [D-18]")
+    @Test(
+        "Nothing is lost, doubled or out of order while the gateway lives, and every wake ends [SN-6.14] [D-17] [D-18]")
     func promisesHold() {
         let outcome = Field.run(seed: 7, plan: plan)
         #expect(outcome.faults == [], "make sim FIELD=7 DEVICES=30 HOURS=4")

@@ -25,10 +25,12 @@ import Testing
             "Reactor": bottom.union(["CLinux", "Glibc", "Musl", "Synchronization"]),
             "WebSocket": ["Bytes", "COpenSSL"],
             "Configuration": ["Authentication", "Bytes", "Glibc", "Musl"],
-            "Transport": bottom.union(["ConnectionCore", "GatewayCore", "Engine", "Reactor", "WebSocket"]),
+            "Transport": bottom.union(collections).union([
+                "ConnectionCore", "GatewayCore", "Engine", "Reactor", "WebSocket",
+            ]),
             "dormouse": bottom.union(wires).union(cores).union([
                 "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "Glibc", "Musl", "ArgumentParser",
-                "Logging", "WebSocket", "Authentication",
+                "Logging", "WebSocket", "Authentication", "CLinux",
             ]),
         ]
     }()

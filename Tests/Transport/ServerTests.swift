@@ -111,6 +111,43 @@ import Transport
             })
     }
 
+    @Test("A last DISCONNECT that the system does not take at once still arrives, behind all that waits")
+    func lastDisconnect() throws {
+        let world = try ServerWorld { $0.connections.outputBytesMax = 1 << 20 }
+        let slow = try world.peer(receiveBuffer: 4_096)
+        try slow.send("10 0e 0004 'MQTT' 05 02 0000 00 0001 's'")
+        #expect(
+            world.turns {
+                slow.read()
+                return !slow.received.isEmpty
+            })
+        slow.clear()
+        try slow.send("82 07 0001 00 0001 'a' 00")
+        #expect(world.hears(slow, "90 04 0001 00 00"))
+        let writer = try world.client("writer")
+        let message = try FixtureNotation.bytes("30 83 20 0001 'a' 'x'*4096")
+        var count = 0
+        while world.server.engine.output(of: 0).count < 100_000, count < 20_000 {
+            count += 1
+            var rest = message[...]
+            let isSent = world.turns {
+                rest = rest.dropFirst(writer.send(rest))
+                return rest.isEmpty
+            }
+            try #require(isSent)
+            world.server.loop.turn(world.server, timeout: .zero)
+        }
+        // The last message may still be under way.
+        for _ in 0..<20 { world.server.loop.turn(world.server, timeout: .milliseconds(1)) }
+        world.server.stop(now: world.server.loop.now)
+        #expect(world.ends(slow))
+        // Toward MQTT 5 each message has one byte more, the length of its properties.
+        let all = slow.received
+        #expect(all.count > count * (message.count + 1))
+        #expect(all.dropFirst(count * (message.count + 1)).starts(with: [0xE0]))
+        #expect(all.contains(0x8B))
+    }
+
     @Test("Many writers in one turn do not overrun a reader that reads")
     func manyWriters() throws {
         let world = try ServerWorld { $0.connections.outputBytesMax = 64 << 10 }

@@ -104,7 +104,14 @@ import WebSocket
         // The client has the last word, and the connection ends behind it.
         #expect(!leaving.isEnded)
         #expect(world.server.loop.lingering == 1)
-        try leaving.send("88 82 00000000 03e8")
+        // What was under way is not its answer, nor is the beginning of one.
+        for bytes in ["82 82 00000000 c0 00", "89 80 00000000", "88 82 0000"] {
+            try leaving.send(bytes)
+            for _ in 0..<10 { world.server.loop.turn(world.server, timeout: .milliseconds(1)) }
+            leaving.read()
+            #expect(!leaving.isEnded && leaving.received.isEmpty)
+        }
+        try leaving.send("0000 03e8")
         #expect(world.ends(leaving))
         let staying = try client(world)
         world.server.stop(now: world.server.loop.now)
@@ -121,7 +128,22 @@ import WebSocket
         #expect(world.hears(slow, "82 05 | 90 03 0001 00"))
         let writer = try world.client("writer")
         let message = try FixtureNotation.bytes("30 83 20 0001 'a' 'x'*4096")
-        // Until the system takes no more, and a bit beyond; pings come in between.
+        let count = try fill(slow, from: writer, message, in: world)
+        let isDone = world.turns {
+            slow.read()
+            let expected = count * message.count
+            return slow.received.count > expected && Frames(slow.received).messages.count == expected
+        }
+        #expect(isDone)
+        let frames = Frames(slow.received)
+        #expect(frames.messages == Array(repeating: message, count: count).flatMap { $0 })
+        #expect(frames.pongs > 0)
+        #expect(world.server.engine.broker.counters.droppedSlowLink == 0)
+    }
+
+    /// Publishes to a client until the system takes no more for it, and a bit beyond; pings come in between. Returns
+    /// how many messages it should get.
+    private func fill(_ slow: Peer, from writer: Peer, _ message: [UInt8], in world: ServerWorld) throws -> Int {
         var count = 0
         while world.server.engine.output(of: 0).count < 100_000, count < 20_000 {
             var rest = message[...]
@@ -134,16 +156,37 @@ import WebSocket
             world.server.loop.turn(world.server, timeout: .zero)
             count += 1
         }
-        let isDone = world.turns {
-            slow.read()
-            let expected = count * message.count
-            return slow.received.count > expected && Frames(slow.received).messages.count == expected
+        return count
+    }
+
+    @Test(
+        "A Close from either side goes out behind all that waits, however full the socket is (RFC 6455 §5.5.1)",
+        arguments: [("88 82 00000000 03e8", "03e8"), ("81 81 00000000 'x'", "03eb"), ("02", "03ea"), ("stop", "03e9")])
+    func closeBehindOutput(sent: String, code: String) throws {
+        let world = try ServerWorld { $0.connections.outputBytesMax = 1 << 20 }
+        let slow = try client(world, receiveBuffer: 4_096)
+        try slow.send("82 88 00000000 | 82 06 0001 0001 'a' 00")
+        #expect(world.hears(slow, "82 05 | 90 03 0001 00"))
+        let writer = try world.client("writer")
+        let message = try FixtureNotation.bytes("30 83 20 0001 'a' 'x'*4096")
+        let count = try fill(slow, from: writer, message, in: world)
+        if sent == "stop" {
+            // The last message may still be under way.
+            for _ in 0..<20 { world.server.loop.turn(world.server, timeout: .milliseconds(1)) }
+            world.server.stop(now: world.server.loop.now)
+        } else {
+            // The last case is a head that is no client's: its mask is missing.
+            try slow.send(sent == "02" ? "82 00" : sent)
         }
-        #expect(isDone)
-        let frames = Frames(slow.received)
-        #expect(frames.messages == Array(repeating: message, count: count).flatMap { $0 })
-        #expect(frames.pongs > 0)
-        #expect(world.server.engine.broker.counters.droppedSlowLink == 0)
+        let expected = try FixtureNotation.bytes("88 02 \(code)")
+        #expect(
+            world.turns {
+                slow.read()
+                return slow.received.suffix(4) == expected[...]
+            })
+        #expect(Frames(slow.received).messages == Array(repeating: message, count: count).flatMap { $0 })
+        if sent == "stop" { try slow.send("88 82 00000000 03e9") }
+        #expect(world.ends(slow))
     }
 }
 

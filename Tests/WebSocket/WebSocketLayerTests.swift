@@ -73,6 +73,47 @@ import Testing
         #expect(session.takeWritten().isEmpty)
     }
 
+    @Test("What is left can be taken as one piece, from the middle of a frame on, with Close at its end")
+    func takeRest() throws {
+        let output = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        for taken in [0, 1, 3, 4, 5, 40_000, 65_538, 65_539, 65_541] {
+            let (session, written, rest) = begun(output, taken)
+            session.feed(Client.frame(9, [1]) + Client.close(1000), writes: false)
+            let last = rest.withUnsafeBytes { session.layer.takeRest(of: ByteView($0), bytesMax: 200_000) }
+            let frames = try ServerFrames(written + last)
+            #expect(frames.messages == output)
+            #expect(frames.opcodes.contains(10) && frames.opcodes.last == 8)
+            #expect(!session.layer.hasOwnOutput)
+        }
+    }
+
+    @Test("If the rest is too long the frame that has begun is ended, and Close follows: at the limit, one more")
+    func takeRestBounded() throws {
+        let output = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        let (_, _, rest) = begun(output, 10)
+        for (bytesMax, isWhole) in [(1 << 20, true), (rest.count + 20, true), (rest.count + 19, false), (0, false)] {
+            let (session, written, rest) = begun(output, 10)
+            session.layer.fail(.text)
+            let last = rest.withUnsafeBytes { session.layer.takeRest(of: ByteView($0), bytesMax: bytesMax) }
+            let frames = try ServerFrames(written + last)
+            #expect(frames.messages == (isWhole ? output : Array(output.prefix(65_535))))
+            #expect(last.suffix(4) == [0x88, 2, 0x03, 0xEB])
+            #expect(!isWhole || last.count <= bytesMax)
+        }
+    }
+
+    /// A session of whose first pieces the transport took so many bytes, those, and what is left of the output.
+    private func begun(_ output: [UInt8], _ taken: Int) -> (Session, written: [UInt8], rest: [UInt8]) {
+        let session = Session.open()
+        return output.withUnsafeBytes { memory in
+            let pieces = session.layer.pieces(for: ByteView(memory))
+            let all = [pieces.body, pieces.framing, pieces.nextBody].flatMap { Array($0.memory) }
+            let written = Array(all.prefix(taken))
+            let ofOutput = session.layer.wrote(written.count)
+            return (session, written, Array(output.dropFirst(ofOutput)))
+        }
+    }
+
     @Test("Before the handshake is done there is no Close to send")
     func closeInHandshake() {
         let session = Session()

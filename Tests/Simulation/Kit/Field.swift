@@ -36,7 +36,9 @@ package struct Field {
     static let subscribers = 3
 
     /// Plays one field to its end; a talkative one says hour by hour how it stands, a printing one what happens.
-    package static func run(seed: UInt64, plan: Plan = Plan(), isTalkative: Bool = false, isPrinting: Bool = false) -> Outcome {
+    package static func run(
+        seed: UInt64, plan: Plan = Plan(), isTalkative: Bool = false, isPrinting: Bool = false
+    ) -> Outcome {
         var field = Field(seed: seed, plan: plan, isPrinting: isPrinting)
         return field.run(seed, isTalkative)
     }

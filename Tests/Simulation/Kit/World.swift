@@ -58,7 +58,7 @@ package struct World {
     }
 
     /// The time as the engine is told.
-    var time: Now {
+    package var time: Now {
         Now(instant: now, unixSeconds: 1_700_000_000 + Int64(now.nanoseconds / 1_000_000_000))
     }
 

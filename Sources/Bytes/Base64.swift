@@ -1,4 +1,5 @@
-/// Base 64 as SCRAM has it: the standard alphabet, padded, without white space (RFC 5802 §5.1, RFC 4648 §4).
+/// Base 64 as SCRAM and WebSocket have it: the standard alphabet, padded, without white space (RFC 5802 §5.1, RFC 4648
+/// §4).
 package enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
