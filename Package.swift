@@ -155,7 +155,11 @@ let package = Package(
             swiftSettings: house),
         .testTarget(
             name: "SimulationTests", dependencies: ["SimulationKit", "SwarmKit", "simulate"], path: "Tests/Simulation",
-            exclude: ["Kit", "Swarm", "Simulate", "seeds.txt", "swarm-seeds.txt"], swiftSettings: house),
+            exclude: ["Kit", "Swarm", "Simulate", "seeds.txt", "swarm-seeds.txt", "field.txt"], swiftSettings: house),
+        // Fixtures/flows, played in memory.
+        tests(
+            "Flows",
+            world + ["Configuration", "SimulationKit", "dormouse"]),
         .testTarget(
             name: "EngineTests", dependencies: world + ["SimulationKit", "DeviceCore"], path: "Tests/Engine",
             swiftSettings: house),

@@ -67,5 +67,6 @@ extension DirectiveTable {
         .flag("strict", in: .deviceListener) { $0.listener.devices.isStrict = $1 },
         .flag("allow_anonymous_publish", in: .deviceListener) { $0.listener.devices.allowsAnonymousPublish = $1 },
         .flag("allow_inline_names", in: .deviceListener) { $0.listener.devices.allowsInlineNames = $1 },
+        .own("forwarder", in: .deviceListener, "ADDRESS[/PREFIX][:PORT]") { $0.addForwarder($1) },
     ]
 }

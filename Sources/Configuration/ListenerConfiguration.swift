@@ -118,6 +118,8 @@ package struct SNListenerSettings: Equatable, Sendable {
     package var allowsAnonymousPublish = false
     /// Whether PUBLISH at QoS -1 may carry the topic name in its data (`allow_inline_names`) [D-32].
     package var allowsInlineNames = false
+    /// Whose encapsulated messages are taken (`forwarder`), MQTT-SN 1.2 §5.5 [D-48].
+    package var forwarders: [ConfiguredForwarder] = []
 
     package init() {}
 }

@@ -85,7 +85,7 @@ extension Engine {
 extension Gateway.Portrait {
     /// The device as a JSON object, its keys in this order [D-85].
     fileprivate func json(messages: Int, bytes: Int, unixSeconds: Int64) -> ByteString {
-        var text = "{\"state\":\"\(state.word)\",\"address\":\"\(path.remote)\""
+        var text = "{\"state\":\"\(state.word)\",\"address\":\"\(address)\""
         if let secondsToWake { text += ",\"asleep_until\":\(unixSeconds + secondsToWake)" }
         text += ",\"queued_messages\":\(messages),\"queued_bytes\":\(bytes)}"
         return ByteString(text)

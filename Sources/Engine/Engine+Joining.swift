@@ -127,12 +127,20 @@ extension Engine {
     }
 
     private mutating func send(_ packet: SNPacket, to path: DatagramPath) {
-        guard let count = outbox.append(packet, to: path) else {
+        let count = path.node == 0 ? outbox.append(packet, to: path) : forward(packet, to: path)
+        guard let count else {
             datagramCounters.tooLong += 1
             return
         }
         datagramCounters.sent += 1
         datagramCounters.bytesSent += UInt64(count)
+    }
+
+    /// For a node behind a forwarder. Not inlined, for most devices have none in front of them.
+    @inline(never)
+    private mutating func forward(_ packet: SNPacket, to path: DatagramPath) -> Int? {
+        guard let node = gateway.node(of: path) else { return nil }
+        return outbox.append(packet, to: path, behind: node)
     }
 
     mutating func handleDatagram(_ bytes: ByteView, from path: DatagramPath, now: Now) {

@@ -181,6 +181,8 @@ extension Engine {
             Figure("sn/messages/sent", datagramCounters.sent),
             Figure("sn/messages/malformed", devices.malformed),
             Figure("sn/messages/retransmitted", devices.retransmitted),
+            Figure("sn/messages/forwarded", devices.forwarded),
+            Figure("sn/messages/forwarded/refused", devices.forwardersRefused + devices.nodeIDsTooLong),
             Figure("sn/discovery/searches", devices.groupSearches),
             Figure("sn/discovery/advertisements heard", devices.advertisementsHeard),
             Figure("sn/discovery/answers heard", devices.gatewayInfosHeard),

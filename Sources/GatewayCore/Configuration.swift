@@ -85,10 +85,13 @@ extension Gateway.Configuration {
         package var allowsInlineNames = false
         /// Put before each client id that comes in here [D-45].
         package var clientIDPrefix = ByteString()
-        /// The longest message sent to a device, in bytes; deliveries that need more are dropped [D-43].
+        /// The longest message sent to a device, in bytes, with encapsulation; deliveries that need more are dropped
+        /// [D-43].
         package var messageBytesMax = 1_400
         /// The same for clients whose ids fit a pattern, the first that does; it goes before `messageBytesMax`.
         package var messageBytesMaxOfClients: [(clients: GlobPattern, bytes: Int)] = []
+        /// Whose encapsulated messages are taken [D-48].
+        package var forwarders: [Forwarder] = []
 
         package init() {}
     }

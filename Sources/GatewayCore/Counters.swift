@@ -16,8 +16,12 @@ extension Gateway {
         package var rateLimited = 0
         /// Messages that a gateway does not get, or that make no sense in the device's state.
         package var unexpected = 0
-        /// Messages of nodes behind forwarders, which are not served yet.
-        package var encapsulated = 0
+        /// Messages of nodes behind forwarders, whatever became of them [D-48].
+        package var forwarded = 0
+        /// Encapsulated messages from addresses that are no forwarder's [D-48].
+        package var forwardersRefused = 0
+        /// Encapsulated messages with a Wireless Node Id that is too long [D-60].
+        package var nodeIDsTooLong = 0
         /// PUBLISH, REGISTER and the like sent again.
         package var retransmitted = 0
         /// Devices given up because they did not answer.

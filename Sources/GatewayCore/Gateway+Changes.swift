@@ -16,7 +16,7 @@ extension Gateway {
     package struct Portrait: Equatable, Sendable {
         package var clientID: ClientID
         package var state: DeviceState
-        package var path: DatagramPath
+        package var address: DeviceAddress
         /// Seconds until it is expected to wake, rounded up; 0 when it should have, nil unless it is asleep.
         package var secondsToWake: Int64?
     }
@@ -66,7 +66,7 @@ extension Gateway {
     package func portrait(of slot: Int, now: Now) -> Portrait? {
         guard table.contains(slot) else { return nil }
         let device = table[slot]
-        var portrait = Portrait(clientID: device.clientID, state: device.state.kind, path: device.path)
+        var portrait = Portrait(clientID: device.clientID, state: device.state.kind, address: address(of: device.path))
         switch device.state {
         case .connecting: return nil
         case .asleep(let asleep):

@@ -40,11 +40,14 @@ package struct Gateway {
     /// Bytes of all stored wills.
     var willBytes = 0
     var strangerReplies: RateLimiter
+    var goodbyes = Goodbyes()
     var anonymousPublishes: RateLimiter
     /// Devices that changed, for those who show them.
     var changes = Changes()
     /// What is due in multicast groups.
     var discovery = Discovery()
+    /// Lines about forwarders: one a second.
+    var forwarderLogs = RateLimiter(perSecond: 1)
 
     /// The time of the event being handled.
     var now = Now(instant: Instant(nanoseconds: 0), unixSeconds: 0)
@@ -87,8 +90,11 @@ package struct Gateway {
     /// Takes one event and appends what must happen because of it.
     package mutating func handle(_ event: Event, now: Now, into effects: inout [Effect]) {
         self.now = now
+        if table.nodes.hasIdle { table.nodes.forgetIdle() }
         swap(&self.effects, &effects)
         switch event {
+        case .received(.encapsulated(_, let nodeID, let message), let path):
+            forwarded(message, of: nodeID, by: path)
         case .received(let packet, let path): received(packet, from: path)
         case .receivedInGroup(let packet, let path, let link, let isOwn):
             heard(packet, from: path, inGroup: link, isOwn: isOwn)
@@ -112,6 +118,7 @@ package struct Gateway {
     /// Does what is due at `now`.
     package mutating func advance(to now: Now, into effects: inout [Effect]) {
         self.now = now
+        if table.nodes.hasIdle { table.nodes.forgetIdle() }
         swap(&self.effects, &effects)
         while let slot = timers.expire(to: now.instant) {
             deadlineReached(slot)

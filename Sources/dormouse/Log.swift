@@ -88,7 +88,7 @@ final class Log {
         let type: LogTypes =
             switch log {
             case .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused, .claimRejected, .lost,
-                .gatewayIDTaken:
+                .gatewayIDTaken, .forwarderRefused, .nodeIDTooLong:
                 .warning
             case .connected, .disconnected, .refused: .notice
             case .fellAsleep, .moved: .information

@@ -149,6 +149,11 @@ extension Gateway.Configuration {
             rules.allowsAnonymous = listener.allowsAnonymous
             rules.allowsAnonymousPublish = settings.allowsAnonymousPublish
             rules.allowsInlineNames = settings.allowsInlineNames
+            rules.forwarders = settings.forwarders.map { forwarder in
+                Forwarder(
+                    address: PeerAddress(forwarder.address, port: 0), prefixBits: forwarder.prefixBits,
+                    port: forwarder.port)
+            }
             return rules
         }
     }

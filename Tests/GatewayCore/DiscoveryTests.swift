@@ -39,6 +39,7 @@ import Testing
 
     // MARK: - ADVERTISE
 
+    // [SN-5.4.1-2] [SN-6.1-1] [SN-6.1-6] [SN-6.1-9] [SN-7.2-3]
     @Test("ADVERTISE goes to every group soon after the start, then once each interval, its Duration [SN-5.4.1] [D-67]")
     func advertises() throws {
         var world = world()
@@ -78,6 +79,7 @@ import Testing
         #expect(world.pass(.seconds(10_000)) == [])
     }
 
+    // [SN-6.1-2]
     @Test("Only a gateway that serves speaks: neither before it can nor after its end [SN-6.1]")
     func serving() {
         var world = World { configuration in
@@ -109,6 +111,7 @@ import Testing
 
     // MARK: - SEARCHGW
 
+    // [SN-6.1-12]
     @Test("A search in a group is answered there, once, after a moment of chance [SN-6.1] [D-41] [D-66]")
     func answersInGroup() throws {
         var world = quietWorld()
@@ -156,6 +159,7 @@ import Testing
         #expect((5...11).contains(answers))
     }
 
+    // [SN-5.3.9-1] [SN-5.4.3-2] [SN-6.1-14] [SN-6.1-15]
     @Test(
         "The answer goes as far as the widest search, and never beyond the hops allowed [SN-5.3.9] [D-66]",
         arguments: [([1], 1), ([3], 3), ([1, 3, 2], 3), ([0], 4), ([255], 4), ([2, 0], 4)])

@@ -27,7 +27,8 @@ func text(_ effect: Gateway.Effect) -> String {
 
 private func place(_ path: DatagramPath) -> String {
     let host = path.remote.ipv4 & 0xFF
-    return host == 1 ? "\(path.remote.port)" : "\(host):\(path.remote.port)"
+    let node = path.node == 0 ? "" : "/\(path.node)"
+    return (host == 1 ? "\(path.remote.port)" : "\(host):\(path.remote.port)") + node
 }
 
 private func text(_ packet: SNPacket) -> String {
