@@ -146,6 +146,14 @@ extension Gateway {
         }
     }
 
+    /// Who sends CONNECT with another client id has given up what was claimed from its address; an answer to the old
+    /// claim would reach whoever is there now, asleep perhaps.
+    mutating func withdrawClaims(from path: DatagramPath, but name: ByteView) {
+        for challenge in challenges where challenge.path == path {
+            if !table[challenge.slot].clientID.withView({ $0 == name }) { _ = takeChallenge(challenge.slot) }
+        }
+    }
+
     /// Ends the challenge to this device, if there is one.
     mutating func takeChallenge(_ slot: Int) -> Challenge? {
         guard table[slot].isChallenged else { return nil }
