@@ -116,8 +116,10 @@ extension Gateway {
     mutating func ownerAnswered(_ slot: Int) {
         guard let challenge = takeChallenge(slot) else { return }
         let clientID = table[slot].clientID
-        clientID.withView { refuse($0, challenge.path, .congestion) }
         log(.claimRejected(clientID, at: address(of: challenge.path)))
+        // The claimant's address may be another device's by now, whose radio is off.
+        if let other = table.slot(at: challenge.path), case .asleep = table[other].state { return }
+        clientID.withView { refuse($0, challenge.path, .congestion) }
     }
 
     /// The owner has not spoken since it was last asked: once more, or the session moves.
@@ -143,14 +145,6 @@ extension Gateway {
     mutating func admitClaims() {
         while let claim = claims.popLast() {
             claim.clientID.withView { admit($0, claim.challenge.request, from: claim.challenge.path) }
-        }
-    }
-
-    /// Who sends CONNECT with another client id has given up what was claimed from its address; an answer to the old
-    /// claim would reach whoever is there now, asleep perhaps.
-    mutating func withdrawClaims(from path: DatagramPath, but name: ByteView) {
-        for challenge in challenges where challenge.path == path {
-            if !table[challenge.slot].clientID.withView({ $0 == name }) { _ = takeChallenge(challenge.slot) }
         }
     }
 

@@ -30,7 +30,6 @@ extension Gateway {
 
     /// Finds the record for a well-formed CONNECT, and whether the sender may have it.
     mutating func admit(_ name: ByteView, _ request: ConnectRequest, from path: DatagramPath) {
-        withdrawClaims(from: path, but: name)
         guard let slot = table.slot(named: name) else {
             return admitNew(name, request, from: path)
         }
