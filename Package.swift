@@ -51,6 +51,9 @@ let package = Package(
         module("MQTTWire", ["Bytes", "Messaging"]),
         module("MQTTSNWire", ["Bytes", "Messaging"]),
 
+        // What must survive a crash, told as bytes.
+        module("Journal", ["Bytes", "Messaging"]),
+
         // OpenSSL's libcrypto, and how clients show who they are.
         .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("crypto")]),
         module("Authentication", ["Bytes", "COpenSSL"]),
@@ -105,6 +108,7 @@ let package = Package(
         tests("Clockwork", ["Clockwork"]),
         tests("Bytes", ["Bytes"]),
         tests("Messaging", ["Messaging", "Bytes"]),
+        tests("Journal", ["Journal", "Bytes", "Clockwork", "Messaging"]),
         tests("MQTTWire", ["MQTTWire", "Bytes", "Clockwork", "Messaging"]),
         tests("MQTTSNWire", ["MQTTSNWire", "Bytes", "Clockwork", "Messaging"]),
         .target(

@@ -12,6 +12,7 @@ import Testing
             "Clockwork": [],
             "Bytes": [],
             "Messaging": ["Bytes"],
+            "Journal": ["Bytes", "Messaging"],
             "MQTTWire": ["Bytes", "Messaging"],
             "MQTTSNWire": ["Bytes", "Messaging"],
             "Authentication": ["Bytes", "COpenSSL"],

@@ -1,0 +1,77 @@
+internal import Bytes
+
+/// What has changed since the last batch was taken, as bytes.
+///
+/// Off, it takes nothing and costs a branch. The memory is the owner's to free with `deallocate()`, as an
+/// `OutputBuffer`'s.
+package struct Journal {
+    /// Whether anything is written at all.
+    package let isOn: Bool
+    /// The number of the batch that gathers, from 1 on; 0 when off.
+    package private(set) var batch: UInt64
+    /// How many records were appended since the journal began.
+    package private(set) var count: UInt64 = 0
+    private var buffer = OutputBuffer()
+
+    package init(isOn: Bool) {
+        self.isOn = isOn
+        batch = isOn ? 1 : 0
+    }
+
+    /// Appends a record to the present batch.
+    @inline(__always)
+    package mutating func append(_ record: @autoclosure () -> JournalRecord) {
+        guard isOn else { return }
+        write(record())
+    }
+
+    @inline(never)
+    private mutating func write(_ record: JournalRecord) {
+        count += 1
+        record.append(to: &buffer)
+    }
+
+    /// Bytes in the present batch.
+    package var bytes: Int { buffer.count }
+
+    /// Takes the present batch and begins the next; nil if nothing was appended.
+    package mutating func takeBatch() -> JournalBatch? {
+        guard !buffer.isEmpty else { return nil }
+        defer {
+            buffer.deallocate()
+            batch += 1
+        }
+        return JournalBatch(number: batch, bytes: [UInt8](buffer.pending.memory))
+    }
+
+    /// Gives the memory back.
+    package mutating func deallocate() { buffer.deallocate() }
+}
+
+/// The records of a turn or of several: they become durable together or not at all.
+package struct JournalBatch: Sendable {
+    package let number: UInt64
+    private let bytes: [UInt8]
+
+    package init(number: UInt64, bytes: [UInt8]) {
+        self.number = number
+        self.bytes = bytes
+    }
+
+    package var byteCount: Int { bytes.count }
+
+    /// Calls `body` for each record, in order. Views are valid during the call.
+    ///
+    /// - Returns: false if the bytes are no records of ours: `body` has then seen those before the fault.
+    package func forEach<Fault>(_ body: (JournalRecord) throws(Fault) -> Void) throws(Fault) -> Bool {
+        try bytes.span.withUnsafeBytes { memory throws(Fault) in
+            var reader = RecordReader(ByteView(memory))
+            while !reader.isAtEnd {
+                let record: JournalRecord
+                do { record = try JournalRecord(from: &reader) } catch { return false }
+                try body(record)
+            }
+            return true
+        }
+    }
+}
