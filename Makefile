@@ -8,7 +8,7 @@ PYTHON ?= /usr/bin/python3
 STRICT := --explicit-target-dependency-import-check error
 BINARY := .build/release/dormouse
 # Debian packages: what the build needs, what the README tries the gateway with, and what the tests need beside them.
-BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev libssl-dev
+BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev libssl-dev libsqlite3-dev
 RUN_PACKAGES := mosquitto-clients
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark paho.mqtt.c-examples python3 python3-venv procps iproute2
 

@@ -84,6 +84,8 @@ let package = Package(
                 "Bytes", "Clockwork", "Messaging", "BrokerCore", "ConnectionCore", "GatewayCore", "Reactor", "Engine",
                 "WebSocket", deque,
             ]),
+        .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+        module("Store", ["Bytes", "Journal", "Messaging", "CSQLite"]),
         module("Configuration", ["Authentication", "Bytes"]),
         .executableTarget(
             name: "dormouse",
@@ -125,6 +127,7 @@ let package = Package(
             ]),
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("DeviceCore", ["DeviceCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
+        tests("Store", ["Store", "Journal", "Bytes", "Clockwork", "Messaging"]),
         tests("Configuration", ["Configuration", "Authentication", "Bytes"]),
         tests(
             "Transport",

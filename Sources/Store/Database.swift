@@ -1,0 +1,86 @@
+internal import CSQLite
+
+/// One connection to a database file: thin over SQLite's C interface. It belongs to one thread.
+package final class Database {
+    private let handle: OpaquePointer
+    private var statements: [Statement] = []
+
+    /// Opens the file, and makes it if there is none; `:memory:` for none at all.
+    package init(path: String) throws(DatabaseError) {
+        var handle: OpaquePointer?
+        // No mutex: one thread alone speaks to it.
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+        let code = sqlite3_open_v2(path, &handle, flags, nil)
+        guard code == SQLITE_OK, let handle else {
+            let words = handle.map { Self.words($0) } ?? "no memory for a database connection"
+            sqlite3_close(handle)
+            throw DatabaseError(code: code, words: words)
+        }
+        self.handle = handle
+    }
+
+    deinit { close() }
+
+    private var isClosed = false
+
+    /// Ends the connection; nothing of it may be used afterwards. Twice is as once.
+    package func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        for statement in statements { statement.finalize() }
+        sqlite3_close(handle)
+    }
+
+    /// Runs statements without parameters, whose rows nobody wants.
+    package func execute(_ sql: String) throws(DatabaseError) {
+        try check(sqlite3_exec(handle, sql, nil, nil, nil))
+    }
+
+    /// A statement to be run many times. The database keeps it until it is closed.
+    package func prepare(_ sql: String) throws(DatabaseError) -> Statement {
+        var statement: OpaquePointer?
+        try check(sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil))
+        guard let statement else { throw DatabaseError(code: SQLITE_MISUSE, words: "an empty statement") }
+        let prepared = Statement(statement, of: handle)
+        statements.append(prepared)
+        return prepared
+    }
+
+    /// The first column of the only row that a statement answers with, such as a pragma.
+    package func integer(_ sql: String) throws(DatabaseError) -> Int64 {
+        let statement = try prepare(sql)
+        defer {
+            statement.finalize()
+            statements.removeLast()
+        }
+        return try statement.next() ? statement.integer(0) : 0
+    }
+
+    /// Runs `body` as one transaction: all of it or, when it throws, nothing.
+    package func transaction(_ body: () throws(DatabaseError) -> Void) throws(DatabaseError) {
+        try execute("BEGIN IMMEDIATE")
+        do {
+            try body()
+            try execute("COMMIT")
+        } catch {
+            // SQLite has undone it by itself after some errors; then there is nothing to undo.
+            if sqlite3_get_autocommit(handle) == 0 { sqlite3_exec(handle, "ROLLBACK", nil, nil, nil) }
+            throw error
+        }
+    }
+
+    private func check(_ code: Int32) throws(DatabaseError) {
+        guard code != SQLITE_OK else { return }
+        throw DatabaseError(code: code, words: Self.words(handle))
+    }
+
+    fileprivate static func words(_ handle: OpaquePointer) -> String {
+        sqlite3_errmsg(handle).map { String(cString: $0) } ?? "unknown"
+    }
+}
+
+extension DatabaseError {
+    init(_ code: Int32, of handle: OpaquePointer) {
+        self.init(code: code, words: Database.words(handle))
+    }
+}

@@ -1,0 +1,194 @@
+internal import Bytes
+package import Journal
+internal import Messaging
+
+/// Puts batches of the journal into the tables.
+package final class StoreWriter {
+    private let database: Database
+    private let statements: Statements
+
+    /// - Parameter isDurable: whether a commit waits for the disk (fsync), or only for the system.
+    package init(_ database: Database, isDurable: Bool) throws(DatabaseError) {
+        self.database = database
+        try database.execute(Schema.settings(isDurable: isDurable))
+        try Schema.prepare(database)
+        statements = try Statements(database)
+    }
+
+    /// Applies batches in one transaction: all records of all of them, or, when it throws, none.
+    package func write(_ batches: [JournalBatch]) throws(DatabaseError) {
+        try database.transaction { () throws(DatabaseError) in
+            for batch in batches {
+                let isWhole = try batch.forEach { record throws(DatabaseError) in try apply(record) }
+                precondition(isWhole, "a batch that we did not write")
+            }
+        }
+    }
+
+    /// Writes the log back into the database, as far as that goes without waiting.
+    package func checkpoint() throws(DatabaseError) {
+        try database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    }
+
+    private func apply(_ record: JournalRecord) throws(DatabaseError) {
+        switch record {
+        case .session(let record): try put(record)
+        case .sessionGone(let session): try remove(session)
+        case .subscription(let record): try put(record)
+        case .subscriptionGone(let session, let filter):
+            try run(statements.removeSubscription) {
+                $0.bind(1, Int64(session))
+                $0.bind(2, filter)
+            }
+        case .message(let record): try put(record)
+        case .messageGone(let serial): try run(statements.removeMessage) { $0.bind(1, Int64(bitPattern: serial)) }
+        case .delivery(let record): try put(record)
+        case .started(let session, let sequence, let packetIdentifier):
+            try run(statements.startDelivery) {
+                $0.bindPlace(session, sequence)
+                $0.bind(3, Int64(packetIdentifier))
+            }
+        case .released(let session, let sequence):
+            try run(statements.releaseDelivery) { $0.bindPlace(session, sequence) }
+        case .replaced(let session, let sequence, let serial):
+            try run(statements.replaceDelivery) {
+                $0.bindPlace(session, sequence)
+                $0.bind(3, Int64(bitPattern: serial))
+            }
+        case .deliveryGone(let session, let sequence):
+            try run(statements.removeDelivery) { $0.bindPlace(session, sequence) }
+        case .received(let session, let packetIdentifier, let serial, let retain):
+            try run(statements.putReceived) {
+                $0.bind(1, Int64(session))
+                $0.bind(2, Int64(packetIdentifier))
+                $0.bind(3, Int64(bitPattern: serial))
+                $0.bind(4, retain)
+            }
+        case .receivedGone(let session, let packetIdentifier):
+            try run(statements.removeReceived) {
+                $0.bind(1, Int64(session))
+                $0.bind(2, Int64(packetIdentifier))
+            }
+        case .retained(let serial, let topic):
+            try run(statements.putRetained) {
+                $0.bind(1, topic)
+                $0.bind(2, Int64(bitPattern: serial))
+            }
+        case .retainedGone(let topic): try run(statements.removeRetained) { $0.bind(1, topic) }
+        case .will(let record): try put(record)
+        case .willGone(let session): try run(statements.removeWill) { $0.bind(1, Int64(session)) }
+        }
+    }
+
+    private func run(_ statement: Statement, _ bind: (Statement) -> Void) throws(DatabaseError) {
+        bind(statement)
+        try statement.run()
+    }
+
+    private func put(_ record: SessionRecord) throws(DatabaseError) {
+        try run(statements.putSession) {
+            $0.bind(1, Int64(record.session))
+            $0.bind(2, record.clientID)
+            if let userName = record.userName { $0.bind(3, userName) } else { $0.bindNothing(3) }
+            $0.bind(4, Int64(record.expiryInterval))
+            if let awaySince = record.awaySince { $0.bind(5, awaySince) } else { $0.bindNothing(5) }
+            $0.bind(6, record.isDevice)
+        }
+    }
+
+    /// Messages are told apart: others may refer to them.
+    private func remove(_ session: UInt32) throws(DatabaseError) {
+        for statement in statements.removeSession {
+            try run(statement) { $0.bind(1, Int64(session)) }
+        }
+    }
+
+    private func put(_ record: SubscriptionRecord) throws(DatabaseError) {
+        try run(statements.putSubscription) {
+            $0.bind(1, Int64(record.session))
+            $0.bind(2, record.filter)
+            $0.bind(3, Int64(record.options))
+            $0.bind(4, Int64(record.identifier))
+        }
+    }
+
+    private func put(_ record: MessageRecord) throws(DatabaseError) {
+        try run(statements.putMessage) {
+            $0.bind(1, Int64(bitPattern: record.serial))
+            $0.bind(2, record.topic)
+            $0.bind(3, record.properties)
+            $0.bind(4, record.payload)
+            $0.bind(5, record.expiresAt)
+            $0.bind(6, Int64(record.takenAt))
+            $0.bind(7, Int64(record.qos.rawValue))
+            $0.bind(8, record.retain)
+        }
+    }
+
+    private func put(_ record: DeliveryRecord) throws(DatabaseError) {
+        try run(statements.putDelivery) {
+            $0.bindPlace(record.session, record.sequence)
+            $0.bind(3, Int64(bitPattern: record.serial))
+            $0.bind(4, Int64(record.packetIdentifier))
+            $0.bind(5, Int64(record.qos.rawValue))
+            $0.bind(6, record.retain)
+            $0.bind(7, record.group)
+            $0.bind(8, record.identifiers)
+        }
+    }
+
+    private func put(_ record: WillRecord) throws(DatabaseError) {
+        try run(statements.putWill) {
+            $0.bind(1, Int64(record.session))
+            $0.bind(2, record.due)
+            $0.bind(3, record.topic)
+            $0.bind(4, record.properties)
+            $0.bind(5, record.payload)
+            $0.bind(6, Int64(record.qos.rawValue))
+            $0.bind(7, record.retain)
+            if let expiry = record.messageExpiryInterval { $0.bind(8, Int64(expiry)) } else { $0.bindNothing(8) }
+        }
+    }
+}
+
+/// What a store runs over and over.
+private struct Statements {
+    let putSession, putSubscription, removeSubscription, putMessage, removeMessage: Statement
+    let putDelivery, startDelivery, releaseDelivery, replaceDelivery, removeDelivery: Statement
+    let putReceived, removeReceived, putRetained, removeRetained, putWill, removeWill: Statement
+    let removeSession: [Statement]
+
+    init(_ database: Database) throws(DatabaseError) {
+        putSession = try database.prepare("INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?)")
+        putSubscription = try database.prepare("INSERT OR REPLACE INTO subscription VALUES (?, ?, ?, ?)")
+        removeSubscription = try database.prepare("DELETE FROM subscription WHERE session = ? AND filter = ?")
+        putMessage = try database.prepare("INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+        removeMessage = try database.prepare("DELETE FROM message WHERE serial = ?")
+        putDelivery = try database.prepare("INSERT OR REPLACE INTO delivery VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)")
+        let place = "WHERE session = ?1 AND sequence = ?2"
+        startDelivery = try database.prepare("UPDATE delivery SET packet_identifier = ?3 \(place)")
+        releaseDelivery = try database.prepare("UPDATE delivery SET is_released = 1 \(place)")
+        replaceDelivery = try database.prepare("UPDATE delivery SET serial = ?3 \(place)")
+        removeDelivery = try database.prepare("DELETE FROM delivery \(place)")
+        putReceived = try database.prepare("INSERT OR REPLACE INTO received VALUES (?, ?, ?, ?)")
+        removeReceived = try database.prepare("DELETE FROM received WHERE session = ? AND packet_identifier = ?")
+        putRetained = try database.prepare("INSERT OR REPLACE INTO retained VALUES (?, ?)")
+        removeRetained = try database.prepare("DELETE FROM retained WHERE topic = ?")
+        putWill = try database.prepare("INSERT OR REPLACE INTO will VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+        removeWill = try database.prepare("DELETE FROM will WHERE session = ?")
+        var removals: [Statement] = []
+        for table in ["session", "subscription", "delivery", "received", "will"] {
+            removals.append(try database.prepare("DELETE FROM \(table) WHERE session = ?"))
+        }
+        removeSession = removals
+    }
+}
+
+extension Statement {
+    fileprivate func bind(_ index: Int32, _ flag: Bool) { bind(index, flag ? 1 : 0 as Int64) }
+
+    fileprivate func bindPlace(_ session: UInt32, _ sequence: UInt64) {
+        bind(1, Int64(session))
+        bind(2, Int64(bitPattern: sequence))
+    }
+}
