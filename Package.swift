@@ -85,7 +85,7 @@ let package = Package(
                 "WebSocket", deque,
             ]),
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
-        module("Store", ["Bytes", "Journal", "Messaging", "CSQLite"]),
+        module("Store", ["Bytes", "Journal", "Messaging", "CLinux", "CSQLite"]),
         module("Configuration", ["Authentication", "Bytes"]),
         .executableTarget(
             name: "dormouse",
@@ -127,7 +127,7 @@ let package = Package(
             ]),
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("DeviceCore", ["DeviceCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
-        tests("Store", ["Store", "Journal", "Bytes", "Clockwork", "Messaging"]),
+        tests("Store", ["Store", "Journal", "Bytes", "Clockwork", "Messaging", "CFaults"]),
         tests("Configuration", ["Configuration", "Authentication", "Bytes"]),
         tests(
             "Transport",

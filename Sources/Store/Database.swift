@@ -17,11 +17,30 @@ package final class Database {
             throw DatabaseError(code: code, words: words)
         }
         self.handle = handle
+        logPagesMemory.initialize(to: 0)
     }
 
-    deinit { close() }
+    deinit {
+        close()
+        logPagesMemory.deallocate()
+    }
 
     private var isClosed = false
+    /// Pages in the write-ahead log, as the last commit left it.
+    private let logPagesMemory = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+
+    /// Pages in the write-ahead log after the last commit; 0 before the first, and without `watchLog`.
+    var logPages: Int32 { logPagesMemory.pointee }
+
+    /// Has SQLite tell how long the log is.
+    func watchLog() {
+        let note: @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?, UnsafePointer<CChar>?, Int32) -> Int32 = {
+            memory, _, _, pages in
+            memory?.assumingMemoryBound(to: Int32.self).pointee = pages
+            return SQLITE_OK
+        }
+        sqlite3_wal_hook(handle, note, logPagesMemory)
+    }
 
     /// Ends the connection; nothing of it may be used afterwards. Twice is as once.
     package func close() {

@@ -14,8 +14,10 @@ package final class Statement {
         self.database = database
     }
 
+    /// A number for the parameter `index`.
     package func bind(_ index: Int32, _ number: Int64) { sqlite3_bind_int64(handle, index, number) }
 
+    /// Bytes, perhaps none, for the parameter `index`.
     package func bind(_ index: Int32, _ bytes: ByteView) {
         guard let start = bytes.memory.baseAddress, bytes.count > 0 else {
             sqlite3_bind_zeroblob(handle, index, 0)
@@ -24,6 +26,7 @@ package final class Statement {
         sqlite3_bind_blob64(handle, index, start, UInt64(bytes.count), nil)
     }
 
+    /// NULL for the parameter `index`.
     package func bindNothing(_ index: Int32) { sqlite3_bind_null(handle, index) }
 
     /// Runs it to its end; it can be bound and run again at once.
@@ -51,11 +54,13 @@ package final class Statement {
 
     // MARK: - The present row: columns from 0 on
 
+    /// The number in a column; 0 for NULL.
     package func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
 
+    /// Whether a column is NULL.
     package func isNothing(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
 
-    /// Valid until the next row.
+    /// The bytes in a column, valid until the next row.
     package func bytes(_ column: Int32) -> ByteView {
         let start = sqlite3_column_blob(handle, column)
         return ByteView(start: start, count: Int(sqlite3_column_bytes(handle, column)))

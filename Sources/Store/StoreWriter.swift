@@ -13,7 +13,14 @@ package final class StoreWriter {
         try database.execute(Schema.settings(isDurable: isDurable))
         try Schema.prepare(database)
         statements = try Statements(database)
+        database.watchLog()
     }
+
+    /// Whether so much has been committed since the last checkpoint that it is time for the next.
+    package var isLogLong: Bool { database.logPages >= 1_000 }
+
+    /// Ends it, and the database with it.
+    package func close() { database.close() }
 
     /// Applies batches in one transaction: all records of all of them, or, when it throws, none.
     package func write(_ batches: [JournalBatch]) throws(DatabaseError) {

@@ -8,17 +8,6 @@ import Testing
 @testable import Store
 
 @Suite struct StoreTests {
-    /// A folder that goes with its test.
-    private final class Folder {
-        let path = NSTemporaryDirectory() + "store-" + UUID().uuidString
-
-        init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
-
-        var database: String { path + "/dormouse.db" }
-
-        deinit { try? FileManager.default.removeItem(atPath: path) }
-    }
-
     private static func batch(_ records: [JournalRecord]) -> JournalBatch {
         var journal = Journal(isOn: true)
         for record in records { journal.append(record) }
@@ -34,7 +23,7 @@ import Testing
 
     @Test("What was written is there when the file is opened again", arguments: [true, false])
     func reopening(isDurable: Bool) throws {
-        let folder = try Folder()
+        let folder = try StoreFolder()
         var model = StoreModel()
         do {
             let database = try Database(path: folder.database)
@@ -71,7 +60,7 @@ import Testing
 
     @Test("A transaction that fails writes nothing, and can be tried again when there is space")
     func full() throws {
-        let folder = try Folder()
+        let folder = try StoreFolder()
         let database = try Database(path: folder.database)
         defer { database.close() }
         let writer = try StoreWriter(database, isDurable: false)
@@ -95,7 +84,7 @@ import Testing
 
     @Test("A database that another process has open is taken")
     func taken() throws {
-        let folder = try Folder()
+        let folder = try StoreFolder()
         let first = try Database(path: folder.database)
         defer { first.close() }
         _ = try StoreWriter(first, isDurable: false)
@@ -107,7 +96,7 @@ import Testing
 
     @Test("What is no database, or a newer one, is told apart")
     func damaged() throws {
-        let folder = try Folder()
+        let folder = try StoreFolder()
         try Data(repeating: 0x55, count: 8_192).write(to: URL(fileURLWithPath: folder.database))
         let garbage = try Database(path: folder.database)
         defer { garbage.close() }

@@ -13,4 +13,10 @@ void faults_limit(fault_call call, unsigned count);
 unsigned faults_calls(fault_call call);
 /// Forgets all plans of this thread.
 void faults_clear(void);
+
+typedef enum { DISK_WRITE, DISK_SYNC, DISK_CALLS } disk_call;
+
+/// Files below a folder, whichever thread writes them: lets the next `skip` calls pass and the `times` calls after them
+/// fail with `error`; 0 times ends the plan. At most 64 folders at a time.
+void faults_disk(const char *folder, disk_call call, int skip, int times, int error);
 #endif

@@ -1,0 +1,181 @@
+internal import CLinux
+internal import Glibc
+package import Journal
+internal import Synchronization
+
+/// What has become of batches.
+package enum StoreEvent: Equatable, Sendable {
+    /// Everything up to this batch is as safe as the profile promises.
+    case committed(UInt64)
+    /// There is no space. It is tried again, each second; nothing that was not committed is lost.
+    case blocked(DatabaseError)
+    /// There is space again.
+    case resumed
+    /// The disk failed, or the database is damaged: nothing is committed any more until the gateway is started anew.
+    case failed(DatabaseError)
+}
+
+/// What a commit waits for.
+package enum StoreProfile: Sendable {
+    /// For the disk: what is committed outlives the machine's power.
+    case disk
+    /// For the system: what is committed outlives the process, and the disk has it a second later.
+    case process
+}
+
+/// The thread that owns the database: it takes batches from the loop, commits all that have gathered in one
+/// transaction, and says so.
+///
+/// While one transaction is on its way to the disk the next batches gather: the slower the disk, the more share a
+/// commit.
+package final class StoreThread: Sendable {
+    private let inbox: Inbox
+    private let thread: Mutex<pthread_t?>
+
+    private struct Waiting: Sendable {
+        var batches: [JournalBatch] = []
+        var isStopping = false
+    }
+
+    /// Where the loop leaves batches.
+    private final class Inbox: Sendable {
+        let waiting = Mutex(Waiting())
+        let descriptor: Int32
+
+        init() throws(DatabaseError) {
+            descriptor = clinux_eventfd()
+            guard descriptor >= 0 else { throw DatabaseError(code: 1, words: "no descriptor for the store's thread") }
+        }
+
+        deinit { close(descriptor) }
+
+        func wake() {
+            var one: UInt64 = 1
+            write(descriptor, &one, MemoryLayout<UInt64>.size)
+        }
+
+        /// What has come by then; waits for it up to `milliseconds`, -1 for ever.
+        func take(waiting milliseconds: Int32) -> Waiting {
+            var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            _ = Glibc.poll(&poll, 1, milliseconds)
+            var count: UInt64 = 0
+            read(descriptor, &count, MemoryLayout<UInt64>.size)
+            return waiting.withLock { waiting in
+                defer { waiting.batches = [] }
+                return waiting
+            }
+        }
+    }
+
+    /// Starts the thread on a database that it then owns.
+    ///
+    /// - Parameter report: called on that thread, in the order of events.
+    package init(
+        _ writer: consuming sending StoreWriter, _ profile: StoreProfile,
+        report: @escaping @Sendable (StoreEvent) -> Void
+    ) throws(DatabaseError) {
+        let inbox = try Inbox()
+        self.inbox = inbox
+        thread = Mutex(nil)
+        let worker = Worker(inbox: inbox, writer: writer, profile: profile, report: report)
+        var started = pthread_t()
+        let code = pthread_create(
+            &started, nil,
+            { context in
+                guard let context else { return nil }
+                Unmanaged<Worker>.fromOpaque(context).takeRetainedValue().run()
+                return nil
+            }, Unmanaged.passRetained(worker).toOpaque())
+        guard code == 0 else {
+            throw DatabaseError(code: 1, words: "cannot start the store's thread (errno \(code))")
+        }
+        thread.withLock { $0 = started }
+    }
+
+    /// Hands a batch over. Their numbers must rise.
+    package func submit(_ batch: JournalBatch) {
+        inbox.waiting.withLock { $0.batches.append(batch) }
+        inbox.wake()
+    }
+
+    /// Commits what has been handed over, as far as the disk takes it, and ends the thread.
+    package func stop() {
+        inbox.waiting.withLock { $0.isStopping = true }
+        inbox.wake()
+        thread.withLock { thread in
+            if let thread { pthread_join(thread, nil) }
+            thread = nil
+        }
+    }
+
+    /// What runs on the thread.
+    private final class Worker {
+        private let inbox: Inbox
+        private let writer: StoreWriter
+        private let profile: StoreProfile
+        private let report: @Sendable (StoreEvent) -> Void
+        /// Taken and not committed.
+        private var batches: [JournalBatch] = []
+        private var isBlocked = false
+        private var hasFailed = false
+        /// Whether something was committed that the disk may not have.
+        private var isUnsynced = false
+
+        init(
+            inbox: Inbox, writer: StoreWriter, profile: StoreProfile, report: @escaping @Sendable (StoreEvent) -> Void
+        ) {
+            self.inbox = inbox
+            self.writer = writer
+            self.profile = profile
+            self.report = report
+        }
+
+        func run() {
+            var isStopping = false
+            while !isStopping {
+                let taken = inbox.take(waiting: isBlocked || isUnsynced ? 1_000 : -1)
+                isStopping = taken.isStopping
+                if hasFailed { continue }
+                batches += taken.batches
+                // What waits without company is what the last second brought, and goes to the disk.
+                if taken.batches.isEmpty, isUnsynced { checkpoint() }
+                if !batches.isEmpty { commit() }
+            }
+            if !hasFailed { checkpoint() }
+            writer.close()
+        }
+
+        private func commit() {
+            do throws(DatabaseError) {
+                try writer.write(batches)
+            } catch {
+                guard error.kind == .full else { return fail(error) }
+                if !isBlocked { report(.blocked(error)) }
+                isBlocked = true
+                return
+            }
+            if isBlocked { report(.resumed) }
+            isBlocked = false
+            isUnsynced = profile == .process
+            let last = batches[batches.count - 1].number
+            batches = []
+            report(.committed(last))
+            if writer.isLogLong { checkpoint() }
+        }
+
+        private func checkpoint() {
+            do throws(DatabaseError) {
+                try writer.checkpoint()
+                isUnsynced = false
+            } catch {
+                // A full disk is found out by the next commit, with something to lose.
+                if error.kind == .failed || error.kind == .damaged { fail(error) }
+            }
+        }
+
+        private func fail(_ error: DatabaseError) {
+            hasFailed = true
+            report(.failed(error))
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import Bytes
+import CFaults
+import Foundation
+import Journal
+import Messaging
+import Synchronization
+import Testing
+
+@testable import Store
+
+@Suite struct StoreThreadTests {
+    /// What a thread reports, and a place to wait for it.
+    private final class Reports: Sendable {
+        private let events = Mutex<[StoreEvent]>([])
+        private let arrival = DispatchSemaphore(value: 0)
+
+        func add(_ event: StoreEvent) {
+            events.withLock { $0.append(event) }
+            arrival.signal()
+        }
+
+        /// All events, once the condition holds; it must within ten seconds.
+        func wait(until condition: ([StoreEvent]) -> Bool) -> [StoreEvent] {
+            while true {
+                let seen = events.withLock { $0 }
+                if condition(seen) || arrival.wait(timeout: .now() + 10) == .timedOut { return seen }
+            }
+        }
+    }
+
+    private func batch(_ number: UInt64, payload count: Int = 1) -> JournalBatch {
+        var journal = Journal(isOn: true)
+        for _ in 1..<number {
+            journal.append(.willGone(session: 0))
+            _ = journal.takeBatch()
+        }
+        let payload = ByteString([UInt8](repeating: 7, count: count))
+        payload.withView { payload in
+            journal.append(
+                .message(
+                    MessageRecord(
+                        serial: number, topic: .empty, properties: .empty, payload: payload, expiresAt: .max,
+                        takenAt: 0, qos: .atLeastOnce, retain: false)))
+        }
+        return journal.takeBatch() ?? JournalBatch(number: number, bytes: [])
+    }
+
+    private func serials(_ path: String) throws -> [UInt64] {
+        let database = try Database(path: path)
+        defer { database.close() }
+        _ = try StoreWriter(database, isDurable: false)
+        var found: [UInt64] = []
+        try StoreReader(database).read { record in
+            if case .message(let message) = record { found.append(message.serial) }
+        }
+        return found
+    }
+
+    @Test(
+        "Batches are committed in their order, several at a time, and are there afterwards",
+        arguments: [StoreProfile.disk, .process])
+    func order(profile: StoreProfile) throws {
+        let folder = try StoreFolder()
+        let reports = Reports()
+        let thread = try StoreThread(
+            try StoreWriter(try Database(path: folder.database), isDurable: profile == .disk), profile
+        ) { reports.add($0) }
+        for number in 1...200 as ClosedRange<UInt64> { thread.submit(batch(number)) }
+        let events = reports.wait { $0.last == .committed(200) }
+        thread.stop()
+        let numbers = events.compactMap { event -> UInt64? in
+            if case .committed(let number) = event { return number }
+            return nil
+        }
+        #expect(numbers.count == events.count)
+        #expect(numbers == numbers.sorted() && numbers.last == 200)
+        #expect(try serials(folder.database) == Array(1...200))
+    }
+
+    @Test("What was handed over is committed before the thread ends")
+    func stopping() throws {
+        let folder = try StoreFolder()
+        let reports = Reports()
+        let thread = try StoreThread(
+            try StoreWriter(try Database(path: folder.database), isDurable: false), .process
+        ) { reports.add($0) }
+        thread.submit(batch(1))
+        thread.stop()
+        thread.stop()
+        #expect(reports.wait { _ in true } == [.committed(1)])
+        #expect(try serials(folder.database) == [1])
+    }
+
+    @Test("A full disk is told once and tried again; when there is space everything is committed")
+    func full() throws {
+        let folder = try StoreFolder()
+        let reports = Reports()
+        let writer = try StoreWriter(try Database(path: folder.database), isDurable: false)
+        let thread = try StoreThread(writer, .process) { event in
+            // The next attempt finds space.
+            if case .blocked = event { faults_disk(folder.path, DISK_WRITE, 0, 0, 0) }
+            reports.add(event)
+        }
+        faults_disk(folder.path, DISK_WRITE, 0, .max, ENOSPC)
+        thread.submit(batch(1))
+        let events = reports.wait { $0.last == .committed(1) }
+        thread.stop()
+        #expect(events.count == 3)
+        guard case .blocked(let error) = events.first else {
+            Issue.record("\(events)")
+            return
+        }
+        #expect(error.kind == .full)
+        #expect(events.dropFirst() == [.resumed, .committed(1)])
+        #expect(try serials(folder.database) == [1])
+    }
+
+    @Test(
+        "After an error of the disk nothing is committed any more, and nothing is tried again",
+        arguments: [(DISK_WRITE, EIO), (DISK_SYNC, EIO), (DISK_SYNC, ENOSPC)])
+    func failing(call: disk_call, error: Int32) throws {
+        let folder = try StoreFolder()
+        let reports = Reports()
+        let writer = try StoreWriter(try Database(path: folder.database), isDurable: true)
+        let thread = try StoreThread(writer, .disk) { reports.add($0) }
+        thread.submit(batch(1))
+        _ = reports.wait { $0 == [.committed(1)] }
+        faults_disk(folder.path, call, 0, 1, error)
+        thread.submit(batch(2))
+        let events = reports.wait { $0.count == 2 }
+        thread.submit(batch(3))
+        thread.stop()
+        guard case .failed(let fault) = events.last else {
+            Issue.record("\(events)")
+            return
+        }
+        #expect(fault.kind == .failed)
+        #expect(reports.wait { _ in true }.count == 2)
+        // What was committed is there for the next start.
+        #expect(try serials(folder.database).first == 1)
+        #expect(try !serials(folder.database).contains(3))
+    }
+}
