@@ -59,7 +59,7 @@ let package = Package(
         module("Authentication", ["Bytes", "COpenSSL"]),
 
         // The cores: siblings that never import each other, and the engine that joins them.
-        module("BrokerCore", ["Bytes", "Clockwork", "Messaging", deque, ordered]),
+        module("BrokerCore", ["Bytes", "Clockwork", "Journal", "Messaging", deque, ordered]),
         module("ConnectionCore", ["Authentication", "Bytes", "Clockwork", "Messaging", "MQTTWire"]),
         module("GatewayCore", ["Bytes", "Clockwork", "Messaging", "MQTTSNWire", deque]),
         module(
@@ -119,7 +119,7 @@ let package = Package(
         .testTarget(
             name: "AuthenticationTests", dependencies: ["Authentication", "ScramClient", "Bytes", "Clockwork"],
             path: "Tests/Authentication", exclude: ["Client"], swiftSettings: house),
-        tests("BrokerCore", ["BrokerCore", "Bytes", "Clockwork", "Messaging"]),
+        tests("BrokerCore", ["BrokerCore", "Bytes", "Clockwork", "Journal", "Messaging", "Store"]),
         tests(
             "ConnectionCore",
             [

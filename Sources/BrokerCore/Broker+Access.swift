@@ -116,14 +116,19 @@ extension Broker {
         _ entry: QueuedDelivery, of slot: Int, now: Now, into effects: inout BrokerEffects
     ) {
         if entry.packetIdentifier == 0 {
-            if entry.group != 0, handOver(entry, now: now, into: &effects) { return }
+            let isHandedOver = entry.group != 0 && handOver(entry, now: now, into: &effects)
+            journalGone(entry.sequence, of: slot)
+            if isHandedOver { return }
         } else if entry.qos == .exactlyOnce {
             // The client may hold the identifier: PUBREL, without the message, ends the handshake on both sides.
             var rest = entry
             rest.phase = .release
             rest.identifiers = .none
             rest.message = .passing
+            journalRelease(entry.sequence, of: slot)
             putBack(rest, of: slot)
+        } else {
+            journalGone(entry.sequence, of: slot)
         }
         counters.droppedNotAllowed += 1
         release(entry.message, entry.identifiers)

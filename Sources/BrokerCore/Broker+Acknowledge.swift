@@ -28,6 +28,7 @@ extension Broker {
             }
             release(delivery.message, delivery.identifiers)
             sessions[slot].inflight[index].phase = .release
+            journalRelease(delivery.sequence, of: slot)
             sessions[slot].inflight[index].message = .passing
             effects.answer(link, .acknowledge(Acknowledgement(.pubrel, identifier)))
         case (.pubrec, .exactlyOnce, .release):
@@ -62,6 +63,7 @@ extension Broker {
     /// The handshake is over: the next delivery may go.
     private mutating func complete(_ slot: Int, _ index: Int, now: Now, into effects: inout BrokerEffects) {
         let delivery = sessions[slot].inflight.remove(at: index)
+        journalGone(delivery.sequence, of: slot)
         if delivery.phase == .publish { release(delivery.message, delivery.identifiers) }
         drain(slot, now: now, into: &effects)
     }
@@ -78,6 +80,7 @@ extension Broker {
     ) {
         if let index = sessions[slot].inflight.place(of: identifier) {
             let delivery = sessions[slot].inflight.remove(at: index)
+            journalGone(delivery.sequence, of: slot)
             if delivery.phase == .publish {
                 counters.droppedUndeliverable += 1
                 release(delivery.message, delivery.identifiers)
@@ -135,7 +138,8 @@ extension Broker {
                 QueuedDelivery(
                     message: delivery.message, identifiers: delivery.identifiers,
                     packetIdentifier: delivery.packetIdentifier, qos: delivery.qos, retain: delivery.retain,
-                    phase: delivery.phase == .publish ? .message : .release, group: delivery.group))
+                    phase: delivery.phase == .publish ? .message : .release, group: delivery.group,
+                    sequence: delivery.sequence))
         }
     }
 }

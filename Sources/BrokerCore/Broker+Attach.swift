@@ -79,6 +79,7 @@ extension Broker {
         }
         timers.cancel(existing << 1)
         timers.cancel(existing << 1 | 1)
+        if sessions[existing].pendingWill != nil { journalWillGone(of: existing) }
         sessions[existing].pendingWill = nil
         return existing
     }
@@ -119,6 +120,7 @@ extension Broker {
         shared.becameReady(UInt32(session))
         setSession(session, of: link)
         if link.isDevice { gauges_.connectedDevices += 1 } else { gauges_.connectedClients += 1 }
+        journalSession(session)
     }
 
     /// A client id nobody has [MQTT-3.1.3-6].
@@ -158,10 +160,11 @@ extension Broker {
             leave(will, of: slot, expiry: expiry, now: now, into: &effects)
         }
         switch expiry {
-        case 0: end(slot, now: now, into: &effects)
+        case 0: return end(slot, now: now, into: &effects)
         case .max: break
         default: timers.schedule(slot << 1, at: now.instant + .seconds(Int64(expiry)))
         }
+        journalSession(slot, awaySince: now.unixSeconds)
     }
 
     /// Publishes the will now, or when its delay or the session ends, whichever comes first [MQTT-3.1.3-9].
@@ -171,6 +174,7 @@ extension Broker {
         let delay = min(will.delayInterval, expiry)
         guard delay > 0 else { return publish(will, of: slot, now: now, into: &effects) }
         sessions[slot].pendingWill = will
+        journal(will, due: delay == .max ? .max : now.unixSeconds + Int64(delay), of: slot)
         if delay != .max { timers.schedule(slot << 1 | 1, at: now.instant + .seconds(Int64(delay))) }
     }
 
@@ -195,6 +199,7 @@ extension Broker {
             release(entry.message, entry.identifiers)
         }
         for entry in session.received { release(entry.message, .none) }
+        journalEnd(of: slot)
         noteEmpty(slot, into: &effects)
         sessionsByClientID[session.clientID] = nil
         line.remove(slot)

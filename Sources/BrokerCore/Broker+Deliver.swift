@@ -119,6 +119,7 @@ extension Broker {
         guard entry.isFresh else { return false }
         guard end(of: entry, in: slot) <= now.unixSeconds else { return false }
         counters.expired += 1
+        journalGone(entry.sequence, of: slot)
         release(entry.message, entry.identifiers)
         return true
     }
@@ -131,7 +132,7 @@ extension Broker {
             sessions[slot].inflight.append(
                 InflightDelivery(
                     message: .passing, identifiers: .none, packetIdentifier: entry.packetIdentifier,
-                    qos: .exactlyOnce, retain: false, phase: .release))
+                    qos: .exactlyOnce, retain: false, phase: .release, sequence: entry.sequence))
             let again = Acknowledgement(.pubrel, entry.packetIdentifier)
             return effects.answer(attachment.link, .acknowledge(again))
         }
@@ -140,6 +141,7 @@ extension Broker {
             packetIdentifier: entry.packetIdentifier, qos: entry.qos, isDuplicate: entry.packetIdentifier != 0,
             retain: entry.retain)
         if entry.qos == .atMostOnce {
+            journalGone(entry.sequence, of: slot)
             if case .oneAtATime = attachment.pace {
                 let busy = BusyDelivery(message: entry.message, identifiers: entry.identifiers)
                 sessions[slot].attachment?.busyWith = busy
@@ -155,7 +157,8 @@ extension Broker {
                 InflightDelivery(
                     message: entry.message, identifiers: entry.identifiers,
                     packetIdentifier: delivery.packetIdentifier, qos: entry.qos, retain: entry.retain,
-                    phase: .publish, group: entry.group))
+                    phase: .publish, group: entry.group,
+                    sequence: journalSent(entry, as: delivery.packetIdentifier, of: slot)))
         }
         send(delivery, to: attachment.link, into: &effects)
     }
@@ -170,6 +173,7 @@ extension Broker {
         }
         guard messages[retained.message].expiresAt > now.unixSeconds else {
             forgetOwed(slot)
+            journalRetainedGone(owed.topic)
             clearRetained(owed.topic)
             counters.deliveriesOwed += 1
             counters.expired += 1

@@ -89,6 +89,7 @@ extension Broker {
             // A device that lost its memory counts its MsgIds from the start again. Without DUP this is a new
             // message, and PUBREL will mean it; a copy that the network made is put in its own place.
             release(sessions[session].received.remove(at: place).message, .none)
+            journalReceivedGone(publish.packetIdentifier, of: session)
         }
         guard sessions[session].received.count < sessions[session].attachment?.receiveMaximum ?? 0 else {
             counters.publishesRefused += 1
@@ -109,6 +110,7 @@ extension Broker {
         let received = ReceivedMessage(
             packetIdentifier: publish.packetIdentifier, message: store(message), retain: publish.retain)
         sessions[session].received.append(received)
+        journalReceived(received, of: session)
         acknowledge(publish, with: .success, link: link, into: &effects)
     }
 
@@ -123,6 +125,7 @@ extension Broker {
             return effects.answer(link, .acknowledge(answer))
         }
         let received = sessions[session].received.remove(at: index)
+        journalReceivedGone(identifier, of: session)
         let message = messages.passing(received.message)
         // The rules may have changed since PUBLISH (attack case 41), and PUBCOMP has no word for it.
         if mayPublish(to: message.topic, as: session) {

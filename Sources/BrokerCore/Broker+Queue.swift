@@ -27,10 +27,11 @@ extension Broker {
         let handle = stored(message, copy: &copy)
         messages.hold(handle)
         queuedDeliveries += 1
-        sessions[slot].queue.append(
-            QueuedDelivery(
-                message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
-                retain: wanted.retain, phase: .message, group: wanted.group))
+        var entry = QueuedDelivery(
+            message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
+            retain: wanted.retain, phase: .message, group: wanted.group)
+        journal(&entry, of: slot)
+        sessions[slot].queue.append(entry)
         sessions[slot].queuedBytes += message.size
         noteQueued(message, slot)
     }
@@ -163,6 +164,7 @@ extension Broker {
         queuedDeliveries -= 1
         sessions[slot].queuedBytes -= messages.size(of: entry.message)
         counters.droppedQueueFull += 1
+        journalGone(entry.sequence, of: slot)
         release(entry.message, entry.identifiers)
         return true
     }

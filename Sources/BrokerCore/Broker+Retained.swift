@@ -12,6 +12,7 @@ extension Broker {
     ) -> Bool {
         guard limits.retainAvailable else { return true }
         if message.payload.isEmpty {
+            if topics[message.topic].retained != nil { journalRetainedGone(message.topic) }
             clearRetained(message.topic)
             return true
         }
@@ -33,6 +34,7 @@ extension Broker {
         }
         heldRetainedBytes += message.size
         retainedOverhead += Int(messages[handle].overhead)
+        journalRetained(handle, on: message.topic)
         return true
     }
 

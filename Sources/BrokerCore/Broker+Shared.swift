@@ -174,8 +174,12 @@ extension Broker {
         var holdsShared = sessions[slot].inflight.contains { $0.group != 0 }
         for entry in takeQueue(of: slot) {
             if isLeftBehind(entry, by: slot, departure) {
-                if handOver(entry, onlyToThoseHere: departure == .away, now: now, into: &effects) { continue }
+                if handOver(entry, onlyToThoseHere: departure == .away, now: now, into: &effects) {
+                    journalGone(entry.sequence, of: slot)
+                    continue
+                }
                 if departure == .left {
+                    journalGone(entry.sequence, of: slot)
                     counters.discardedWithSession += 1
                     release(entry.message, entry.identifiers)
                     continue

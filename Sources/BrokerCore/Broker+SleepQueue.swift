@@ -58,15 +58,18 @@ extension Broker {
             if fullPolicy(of: slot) == .dropOldest, canGiveOwnRoom(slot, to: message) {
                 sessions[slot].queue.fresh.remove(at: place)
                 queuedDeliveries -= 1
+                journalGone(earlier.sequence, of: slot)
                 countReplaced(earlier, slot)
             }
             return false
         }
         let handle = stored(message, copy: &copy)
         messages.hold(handle)
-        sessions[slot].queue.fresh[place] = QueuedDelivery(
+        var entry = QueuedDelivery(
             message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
-            retain: wanted.retain, phase: .message)
+            retain: wanted.retain, phase: .message, sequence: earlier.sequence)
+        journal(&entry, of: slot)
+        sessions[slot].queue.fresh[place] = entry
         sessions[slot].queuedBytes += message.size
         noteQueued(message, slot)
         countReplaced(earlier, slot)

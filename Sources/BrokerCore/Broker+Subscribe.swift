@@ -19,27 +19,46 @@ extension Broker {
         drain(slot, now: now, into: &effects)
     }
 
+    /// A subscription that was granted before: what limits and rules say now does not matter, but what is no filter
+    /// is none. False for that.
+    mutating func restore(_ request: SubscriptionRequest, session slot: Int) -> Bool {
+        guard request.filter.withView({ isWellFormed($0) }), sessions[slot].subscriptions[request.filter] == nil else {
+            return false
+        }
+        grant(request, session: slot)
+        return true
+    }
+
     private mutating func subscribe(
         _ request: SubscriptionRequest, session slot: Int, now: Now
     ) -> SubscriptionOutcome {
         if let refusal = refusal(of: request, session: slot) { return .refused(refusal) }
-        let options = request.options
-        let isNew = sessions[slot].subscriptions.updateValue(options, forKey: request.filter) == nil
-        if isNew { gauges_.subscriptions += 1 }
-        let isShared = request.filter.withView { filter in
-            guard let shared = SharedFilter(filter) else { return false }
-            joinGroup(request, shared.filter, session: slot)
-            return true
-        }
+        let granted = grant(request, session: slot)
         // No retained messages (§4.8.2), and no topic id in a device's SUBACK, as for a wildcard [M-20].
-        guard !isShared else { return .granted(options.maximumQoS, nil) }
-        let topic = request.filter.withView { enter($0, subscriber: slot, options: options) }
-        switch options.retainHandling {
+        guard !granted.isShared else { return .granted(request.options.maximumQoS, nil) }
+        switch request.options.retainHandling {
         case .sendAtSubscribe: oweRetained(request, to: slot, now: now)
-        case .sendIfNew: if isNew { oweRetained(request, to: slot, now: now) }
+        case .sendIfNew: if granted.isNew { oweRetained(request, to: slot, now: now) }
         case .doNotSend: break
         }
-        return .granted(options.maximumQoS, topic)
+        return .granted(request.options.maximumQoS, granted.topic)
+    }
+
+    /// - Returns: the topic of a filter without wildcards.
+    @discardableResult
+    private mutating func grant(
+        _ request: SubscriptionRequest, session slot: Int
+    ) -> (isNew: Bool, isShared: Bool, topic: TopicID?) {
+        let isNew = sessions[slot].subscriptions.updateValue(request.options, forKey: request.filter) == nil
+        if isNew { gauges_.subscriptions += 1 }
+        journalSubscription(request, of: slot)
+        return request.filter.withView { filter in
+            if let shared = SharedFilter(filter) {
+                joinGroup(request, shared.filter, session: slot)
+                return (isNew, true, nil)
+            }
+            return (isNew, false, enter(filter, subscriber: slot, options: request.options))
+        }
     }
 
     /// A filter with or without wildcards gets a subscriber: a session, or a group with `groupMark`.
@@ -108,6 +127,7 @@ extension Broker {
             if sessions[slot].subscriptions.removeValue(forKey: filter) != nil {
                 abandonSearch(filter, session: slot)
                 remove(filter, session: slot)
+                journalUnsubscription(filter, of: slot)
                 outcomes.append(.removed)
             } else if filter.withView({ !isWellFormed($0) }) {
                 outcomes.append(.refused(.topicFilterInvalid))

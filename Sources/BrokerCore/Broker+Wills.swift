@@ -12,6 +12,7 @@ extension Broker {
     mutating func publishPendingWill(_ slot: Int, now: Now, into effects: inout BrokerEffects) {
         guard let will = sessions[slot].pendingWill else { return }
         sessions[slot].pendingWill = nil
+        journalWillGone(of: slot)
         timers.cancel(slot << 1 | 1)
         publish(will, of: slot, now: now, into: &effects)
     }

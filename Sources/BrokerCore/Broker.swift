@@ -1,6 +1,7 @@
 package import Bytes
 package import Clockwork
 internal import DequeModule
+package import Journal
 package import Messaging
 
 /// Topics, sessions and messages: what MQTT and MQTT-SN share, with no wire and no clock.
@@ -75,6 +76,8 @@ package struct Broker {
     /// The next session to be told that the server goes.
     var nextToShutDown = 0
     var random: SeededGenerator
+    /// What must survive a crash, since the adapter last took it.
+    package var journal: Journal
 
     package init(limits: BrokerLimits = BrokerLimits(), seed: UInt64) {
         self.limits = limits
@@ -85,6 +88,7 @@ package struct Broker {
         retainedTopics = RetainedTree(seed: generator.next())
         shared = SharedGroups(seed: generator.next())
         random = generator
+        journal = Journal(isOn: limits.isDurable)
     }
 
     /// One request of a link. Views in it need to live only during this call; a `passing` message in the answers
@@ -199,6 +203,7 @@ package struct Broker {
     /// Gives all memory back that is held by hand. The broker is not to be used afterwards.
     package mutating func tearDown() {
         messages.removeAll()
+        journal.deallocate()
     }
 
     /// Frees what the answers to the event before could still show.
@@ -209,7 +214,10 @@ package struct Broker {
             dyingLists.removeAll(keepingCapacity: true)
         }
         guard !dyingMessages.isEmpty else { return }
-        for message in dyingMessages { topics.forget(messages.free(message)) }
+        for message in dyingMessages {
+            journalFreed(message)
+            topics.forget(messages.free(message))
+        }
         dyingMessages.removeAll(keepingCapacity: true)
     }
 }

@@ -1,4 +1,5 @@
 internal import DequeModule
+internal import Messaging
 
 /// Deliveries that wait for a session, oldest first: those that were in flight before, which the client may know, and
 /// behind them those that it has seen nothing of. They are kept apart, so that the oldest of the latter is found and
@@ -20,6 +21,15 @@ struct DeliveryQueue: Sequence {
     /// Adds a delivery at the end of its kind.
     mutating func append(_ entry: QueuedDelivery) {
         if entry.isFresh { fresh.append(entry) } else { returned.append(entry) }
+    }
+
+    /// Of the last delivery that was in flight before, only the PUBREL is left.
+    mutating func releaseLast() {
+        guard var entry = returned.popLast() else { return }
+        entry.phase = .release
+        entry.message = .passing
+        entry.identifiers = .none
+        returned.append(entry)
     }
 
     /// Puts a delivery that was in flight before all others.

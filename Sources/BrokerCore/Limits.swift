@@ -41,6 +41,10 @@ package struct BrokerLimits: Equatable, Sendable {
     package var notesDeviceQueues = false
     /// Whether retained messages are kept at all.
     package var retainAvailable = true
+    /// Whether what outlives links is told to the journal.
+    package var isDurable = false
+    /// Whether retained messages are, then.
+    package var retainedIsDurable = true
     /// Whether subscriptions may be shared.
     package var sharedSubscriptionsAvailable = true
 

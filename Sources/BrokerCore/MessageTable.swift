@@ -33,6 +33,8 @@ struct MessageTable {
         static let retain = Flags(rawValue: 1)
         /// One of the holders is the topic's retained place.
         static let isRetained = Flags(rawValue: 2)
+        /// The journal knows it.
+        static let isJournaled = Flags(rawValue: 4)
     }
 
     /// Slot 0 is the passing message, which lies in the reader's memory.
@@ -110,6 +112,11 @@ struct MessageTable {
         } else {
             slots[Int(handle.index)].flags.remove(.isRetained)
         }
+    }
+
+    /// Notes that the journal knows a message; false if it did before.
+    mutating func noteJournaled(_ handle: MessageHandle) -> Bool {
+        slots[Int(handle.index)].flags.insert(.isJournaled).inserted
     }
 
     /// Counts one more holder.

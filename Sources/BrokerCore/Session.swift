@@ -37,6 +37,10 @@ struct Session {
     var owedSearches: OrderedDictionary<ByteString, OwedSearch> = [:]
     /// Messages at QoS 2 that the client published and has not released.
     var received = ReceivedMessages()
+    /// Whether the journal knows the session.
+    var isJournaled = false
+    /// The number of the delivery that was told to the journal last.
+    var lastSequence: UInt64 = 0
     /// The packet identifier given last.
     var lastPacketIdentifier: UInt16 = 0
     /// What may wait while the link sleeps or is away; nil for the broker's own limits.
@@ -82,6 +86,19 @@ struct Session {
     }
 }
 
+extension Session {
+    /// A number for the journal's next delivery; its lower half, which is never 0, is what the delivery carries.
+    mutating func nextSequence() -> UInt32 {
+        lastSequence += UInt32(truncatingIfNeeded: lastSequence) == .max ? 2 : 1
+        return UInt32(truncatingIfNeeded: lastSequence)
+    }
+
+    /// The number of which a delivery carries the lower half: fewer than 2^32 are about.
+    func fullSequence(_ sequence: UInt32) -> UInt64 {
+        lastSequence - UInt64(UInt32(truncatingIfNeeded: lastSequence) &- sequence)
+    }
+}
+
 /// A session's present link.
 struct Attachment {
     let link: LinkID
@@ -104,7 +121,7 @@ struct BusyDelivery {
     var identifiers: SubscriptionIdentifiers
 }
 
-/// One delivery that waits: 16 bytes.
+/// One delivery that waits: 20 bytes.
 struct QueuedDelivery {
     /// What is in the entry: a message, or the PUBREL of one that the client has received.
     enum Phase: UInt8 { case message, release }
@@ -113,6 +130,8 @@ struct QueuedDelivery {
     var identifiers: SubscriptionIdentifiers
     /// The shared subscription that it came by, as `SharedGroups.serial(of:)`; 0 for none.
     var group: UInt32
+    /// Its number in the journal, as `Session.nextSequence()` gave it; 0 for none.
+    var sequence: UInt32
     /// Set when the message was in flight before: it goes out under the same one, as a duplicate [MQTT-4.4.0-1].
     var packetIdentifier: UInt16
     /// QoS in the lowest two bits, then `retain`, then the phase.
@@ -120,11 +139,12 @@ struct QueuedDelivery {
 
     init(
         message: MessageHandle, identifiers: SubscriptionIdentifiers, packetIdentifier: UInt16, qos: QoS,
-        retain: Bool, phase: Phase, group: UInt32 = 0
+        retain: Bool, phase: Phase, group: UInt32 = 0, sequence: UInt32 = 0
     ) {
         self.message = message
         self.identifiers = identifiers
         self.group = group
+        self.sequence = sequence
         self.packetIdentifier = packetIdentifier
         bits = qos.rawValue | (retain ? 0b0100 : 0) | phase.rawValue << 3
     }
@@ -154,6 +174,7 @@ struct InflightDelivery {
     var phase: Phase
     /// As in `QueuedDelivery`.
     var group: UInt32 = 0
+    var sequence: UInt32 = 0
 }
 
 /// A retained message that a subscription is owed; the topic is kept until it is paid.

@@ -73,6 +73,11 @@ extension SharedGroups {
     /// What deliveries name their group by, never 0.
     func serial(of group: UInt32) -> UInt32 { groups[Int(group)].serial }
 
+    /// The filter of the group with this serial number; nil if it is no more.
+    func name(ofSerial serial: UInt32) -> ByteString? {
+        groupsBySerial[serial].map { groups[Int($0)].name }
+    }
+
     /// A new group without members; the first one is to join at once.
     mutating func make(_ name: ByteString) -> UInt32 {
         repeat { lastSerial &+= 1 } while lastSerial == 0 || groupsBySerial[lastSerial] != nil

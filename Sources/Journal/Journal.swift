@@ -2,11 +2,13 @@ internal import Bytes
 
 /// What has changed since the last batch was taken, as bytes.
 ///
-/// Off, it takes nothing and costs a branch. The memory is the owner's to free with `deallocate()`, as an
+/// Off, it takes nothing. The memory is the owner's to free with `deallocate()`, as an
 /// `OutputBuffer`'s.
 package struct Journal {
     /// Whether anything is written at all.
     package let isOn: Bool
+    /// Whether nothing is written for the moment, since what happens is in the store already.
+    package var isPaused = false
     /// The number of the batch that gathers, from 1 on; 0 when off.
     package private(set) var batch: UInt64
     /// How many records were appended since the journal began.
@@ -19,14 +21,8 @@ package struct Journal {
     }
 
     /// Appends a record to the present batch.
-    @inline(__always)
-    package mutating func append(_ record: @autoclosure () -> JournalRecord) {
-        guard isOn else { return }
-        write(record())
-    }
-
-    @inline(never)
-    private mutating func write(_ record: JournalRecord) {
+    package mutating func append(_ record: JournalRecord) {
+        guard isOn, !isPaused else { return }
         count += 1
         record.append(to: &buffer)
     }

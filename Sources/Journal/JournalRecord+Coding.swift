@@ -6,7 +6,7 @@ internal import Messaging
 extension JournalRecord {
     private enum Kind: UInt8 {
         case session, sessionGone, subscription, subscriptionGone, message, messageGone, delivery, started, released
-        case replaced, deliveryGone, received, receivedGone, retained, retainedGone, will, willGone
+        case deliveryGone, received, receivedGone, retained, retainedGone, will, willGone
     }
 
     func append(to buffer: inout OutputBuffer) {
@@ -44,9 +44,6 @@ extension JournalRecord {
             writer.number(packetIdentifier)
         case .released(let session, let sequence):
             writer.place(Kind.released.rawValue, session, sequence)
-        case .replaced(let session, let sequence, let serial):
-            writer.place(Kind.replaced.rawValue, session, sequence)
-            writer.number(serial)
         case .deliveryGone(let session, let sequence):
             writer.place(Kind.deliveryGone.rawValue, session, sequence)
         case .received(let session, let packetIdentifier, let serial, let retain):
@@ -90,9 +87,6 @@ extension JournalRecord {
             self = .started(
                 session: try reader.uint32(), sequence: try reader.uint64(), packetIdentifier: try reader.uint16())
         case .released: self = .released(session: try reader.uint32(), sequence: try reader.uint64())
-        case .replaced:
-            self = .replaced(
-                session: try reader.uint32(), sequence: try reader.uint64(), serial: try reader.uint64())
         case .deliveryGone: self = .deliveryGone(session: try reader.uint32(), sequence: try reader.uint64())
         case .received:
             self = .received(

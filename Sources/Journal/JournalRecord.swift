@@ -18,14 +18,12 @@ package enum JournalRecord: Equatable {
     case message(MessageRecord)
     /// Nobody refers to it any more.
     case messageGone(serial: UInt64)
-    /// A message waits for a session, or is on its way to it.
+    /// A message waits for a session, or is on its way to it: a new delivery, or another message in its place.
     case delivery(DeliveryRecord)
     /// The delivery has a packet identifier now, and the client may see it.
     case started(session: UInt32, sequence: UInt64, packetIdentifier: UInt16)
     /// PUBREC was seen: from now on only PUBREL is sent.
     case released(session: UInt32, sequence: UInt64)
-    /// Another message takes the place of the one that waits there.
-    case replaced(session: UInt32, sequence: UInt64, serial: UInt64)
     /// The delivery is over, whatever became of it.
     case deliveryGone(session: UInt32, sequence: UInt64)
     /// A PUBLISH at QoS 2 is held until its PUBREL (MQTT 5.0 §4.3.3).

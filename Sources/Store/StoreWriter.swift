@@ -57,11 +57,6 @@ package final class StoreWriter {
             }
         case .released(let session, let sequence):
             try run(statements.releaseDelivery) { $0.bindPlace(session, sequence) }
-        case .replaced(let session, let sequence, let serial):
-            try run(statements.replaceDelivery) {
-                $0.bindPlace(session, sequence)
-                $0.bind(3, Int64(bitPattern: serial))
-            }
         case .deliveryGone(let session, let sequence):
             try run(statements.removeDelivery) { $0.bindPlace(session, sequence) }
         case .received(let session, let packetIdentifier, let serial, let retain):
@@ -161,7 +156,7 @@ package final class StoreWriter {
 /// What a store runs over and over.
 private struct Statements {
     let putSession, putSubscription, removeSubscription, putMessage, removeMessage: Statement
-    let putDelivery, startDelivery, releaseDelivery, replaceDelivery, removeDelivery: Statement
+    let putDelivery, startDelivery, releaseDelivery, removeDelivery: Statement
     let putReceived, removeReceived, putRetained, removeRetained, putWill, removeWill: Statement
     let removeSession: [Statement]
 
@@ -175,7 +170,6 @@ private struct Statements {
         let place = "WHERE session = ?1 AND sequence = ?2"
         startDelivery = try database.prepare("UPDATE delivery SET packet_identifier = ?3 \(place)")
         releaseDelivery = try database.prepare("UPDATE delivery SET is_released = 1 \(place)")
-        replaceDelivery = try database.prepare("UPDATE delivery SET serial = ?3 \(place)")
         removeDelivery = try database.prepare("DELETE FROM delivery \(place)")
         putReceived = try database.prepare("INSERT OR REPLACE INTO received VALUES (?, ?, ?, ?)")
         removeReceived = try database.prepare("DELETE FROM received WHERE session = ? AND packet_identifier = ?")

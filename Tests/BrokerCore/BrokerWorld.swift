@@ -1,5 +1,6 @@
 import Bytes
 import Clockwork
+import Journal
 import Messaging
 import Testing
 
@@ -14,6 +15,8 @@ struct BrokerWorld {
     private var told: [LinkID: [Told]] = [:]
     private var links = 100
     private var steps = 0
+    /// A store beside the broker; nil in worlds too large for one.
+    private var shadow: ShadowStore?
     /// What the operator was told about queues.
     var queueLogs: [QueueLog] = []
 
@@ -36,7 +39,10 @@ struct BrokerWorld {
     }
 
     init(_ limits: BrokerLimits = BrokerLimits()) {
+        var limits = limits
+        limits.isDurable = true
         broker = Broker(limits: limits, seed: 1)
+        shadow = try? ShadowStore()
     }
 
     mutating func ask(_ link: LinkID, _ request: LinkRequest) {
@@ -65,6 +71,25 @@ struct BrokerWorld {
         queueLogs += effects.logs
         effects.logs.removeAll()
         checkLedger()
+        checkShadow()
+    }
+
+    /// What the journal was told is enough to make the broker anew, after each step; in small worlds only, since it
+    /// does just that.
+    private mutating func checkShadow() {
+        if broker.sessions.count > 32 || steps > 5_000 {
+            shadow = nil
+            _ = broker.journal.takeBatch()
+        }
+        guard let shadow else { return }
+        do {
+            try shadow.follow(&broker)
+            var restored = try shadow.restored(broker.limits, now: now)
+            #expect(restored.portrait == broker.portrait)
+            restored.tearDown()
+        } catch {
+            Issue.record(error)
+        }
     }
 
     /// Every delivery owed is accounted for, after each step; in large worlds now and then, since it looks at all.

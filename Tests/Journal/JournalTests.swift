@@ -36,7 +36,6 @@ import Testing
                             retain: false, group: text, identifiers: long)),
                     .started(session: 1, sequence: .max, packetIdentifier: 1),
                     .released(session: 1, sequence: 0),
-                    .replaced(session: 1, sequence: 2, serial: 3),
                     .deliveryGone(session: 1, sequence: 2),
                     .received(session: 1, packetIdentifier: 2, serial: 3, retain: true),
                     .receivedGone(session: 1, packetIdentifier: 2),
@@ -117,15 +116,10 @@ import Testing
         #expect(journal.takeBatch()?.number == 2)
     }
 
-    @Test("A journal that is off takes nothing, and nothing is made for it")
+    @Test("A journal that is off takes nothing")
     func off() {
         var journal = Journal(isOn: false)
-        var made = 0
-        func record() -> JournalRecord {
-            made += 1
-            return .sessionGone(session: 1)
-        }
-        journal.append(record())
-        #expect(made == 0 && journal.count == 0 && journal.batch == 0 && journal.takeBatch() == nil)
+        journal.append(.sessionGone(session: 1))
+        #expect(journal.count == 0 && journal.batch == 0 && journal.takeBatch() == nil)
     }
 }

@@ -59,8 +59,6 @@ struct StoreModel {
             deliveries[Place(session: session, sequence: sequence)]?.packetIdentifier = packetIdentifier
         case .released(let session, let sequence):
             deliveries[Place(session: session, sequence: sequence)]?.isReleased = true
-        case .replaced(let session, let sequence, let serial):
-            deliveries[Place(session: session, sequence: sequence)]?.serial = serial
         case .deliveryGone(let session, let sequence):
             deliveries[Place(session: session, sequence: sequence)] = nil
         case .received(let session, let packetIdentifier, let serial, let retain):
@@ -119,7 +117,7 @@ struct StoreModel {
             let expiry = record.messageExpiryInterval.map(String.init) ?? "never"
             return "will \(record.session) \(record.due) \(ByteString(record.topic)) \(ByteString(record.properties))"
                 + " \(ByteString(record.payload)) \(record.qos) \(record.retain) \(expiry)"
-        case .sessionGone, .subscriptionGone, .messageGone, .started, .replaced, .deliveryGone, .receivedGone,
+        case .sessionGone, .subscriptionGone, .messageGone, .started, .deliveryGone, .receivedGone,
             .retainedGone, .willGone:
             return "\(record) is nothing that lasts"
         }
@@ -182,7 +180,6 @@ struct StoreModel {
                         qos: qos(), retain: flag(), group: name(), identifiers: name()))
             case 12: return .started(session: session(), sequence: sequence(), packetIdentifier: identifier())
             case 13: return .released(session: session(), sequence: sequence())
-            case 14: return .replaced(session: session(), sequence: sequence(), serial: serial())
             case 15: return .deliveryGone(session: session(), sequence: sequence())
             case 16:
                 return .received(

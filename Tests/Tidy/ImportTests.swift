@@ -16,7 +16,7 @@ import Testing
             "MQTTWire": ["Bytes", "Messaging"],
             "MQTTSNWire": ["Bytes", "Messaging"],
             "Authentication": ["Bytes", "COpenSSL"],
-            "BrokerCore": bottom.union(collections),
+            "BrokerCore": bottom.union(["Journal"]).union(collections),
             "ConnectionCore": bottom.union(["MQTTWire", "Authentication"]).union(collections),
             "GatewayCore": bottom.union(["MQTTSNWire"]).union(collections),
             // A device on the desk: the other end of MQTT-SN.

@@ -1,0 +1,101 @@
+import Bytes
+import Clockwork
+import Journal
+import Messaging
+import Store
+import Testing
+
+@testable import BrokerCore
+
+/// A store that follows a broker: what the journal says goes into tables of SQLite, and out of them another broker can
+/// be made, which must have everything that is to survive.
+final class ShadowStore {
+    private let database: Database
+    private let writer: StoreWriter
+    private var last: UInt64 = 0
+
+    init() throws {
+        database = try Database(path: ":memory:")
+        writer = try StoreWriter(database, isDurable: false)
+    }
+
+    deinit { database.close() }
+
+    /// Takes what the broker has told its journal.
+    func follow(_ broker: inout Broker) throws {
+        guard let batch = broker.journal.takeBatch() else { return }
+        #expect(batch.number > last)
+        last = batch.number
+        try writer.write([batch])
+    }
+
+    /// A broker as a gateway that starts now would have it.
+    func restored(_ limits: BrokerLimits, now: Now) throws -> Broker {
+        var broker = Broker(limits: limits, seed: 2)
+        var restorer = BrokerRestorer(now: now)
+        try StoreReader(database).read { restorer.take($0, into: &broker) }
+        restorer.finish(&broker)
+        #expect(restorer.omitted == 0)
+        #expect(broker.ledgerImbalance == 0)
+        return broker
+    }
+}
+
+extension Broker {
+    /// Everything that is to survive a crash, in words.
+    var portrait: [String] {
+        var lines: [String] = []
+        for slot in sessions.indices where sessions[slot].isLive && sessions[slot].expiryInterval > 0 {
+            lines += portrait(of: slot)
+        }
+        var topics: [String] = []
+        var found: [TopicID] = []
+        let everything: ByteString = "#"
+        _ = everything.withView { retainedTopics.matches(filter: $0, into: &found) }
+        for topic in found {
+            guard let retained = self.topics[topic].retained else { continue }
+            topics.append("retained \(words(retained.message)) \(retained.qos)")
+        }
+        return lines + topics.sorted()
+    }
+
+    private func portrait(of slot: Int) -> [String] {
+        let session = sessions[slot]
+        let owner = session.userName?.description ?? "nobody"
+        var lines = ["session \(slot) \(session.clientID) \(owner) \(session.expiryInterval) \(session.isDevice)"]
+        let filters = session.subscriptions.entries.map { "  filter \($0.filter) \($0.options)" }
+        lines += filters.sorted()
+        for entry in session.inflight {
+            lines.append(
+                delivery(
+                    entry.packetIdentifier, entry.qos, entry.retain, entry.phase == .release, entry.message,
+                    entry.group, entry.identifiers))
+        }
+        for entry in session.queue {
+            lines.append(
+                delivery(
+                    entry.packetIdentifier, entry.qos, entry.retain, entry.phase == .release, entry.message,
+                    entry.group, entry.identifiers))
+        }
+        let received = session.received.map { "  received \($0.packetIdentifier) \(words($0.message)) \($0.retain)" }
+        lines += received.sorted()
+        if let will = session.pendingWill { lines.append("  will \(will.topic) \(will.payload) \(will.qos)") }
+        return lines
+    }
+
+    private func delivery(
+        _ packetIdentifier: UInt16, _ qos: QoS, _ retain: Bool, _ isReleased: Bool, _ message: MessageHandle,
+        _ group: UInt32, _ identifiers: SubscriptionIdentifiers
+    ) -> String {
+        if isReleased { return "  PUBREL \(packetIdentifier)" }
+        let list = identifiers.listIndex.map { identifierLists[$0] } ?? [identifiers.raw]
+        let shared = shared.name(ofSerial: group)?.description ?? "alone"
+        return "  delivery \(packetIdentifier) \(qos) \(retain) \(words(message)) \(shared) \(list)"
+    }
+
+    private func words(_ handle: MessageHandle) -> String {
+        let message = messages.passing(handle)
+        return "\(message.serial) \(ByteString(topics.name(of: message.topic))) \(ByteString(message.payload))"
+            + " \(ByteString(message.properties)) \(message.expiresAt) \(message.takenAt) \(message.qos)"
+    }
+}
