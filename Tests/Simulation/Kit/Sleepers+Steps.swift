@@ -14,16 +14,16 @@ extension Sleepers {
         switch model.sleepers[index].place {
         case .away: connect(index)
         case .asleep where chance < 85: wake(index)
-        case .asleep where chance < 92: connect(index)
-        case .asleep: leave(index, isForGood: random.chance(30))
+        case .asleep where chance < 90: connect(index)
+        case .asleep: leave(index, isForGood: random.chance(20))
         case .active: act(index, chance)
         }
     }
 
     private mutating func act(_ index: Int, _ chance: UInt64) {
-        if chance < 72 { return subscribe(index) }
-        if chance < 82, plan.hasWills { return updateWill(index) }
-        if chance < 85, plan.hasDeafness { return doze(index) }
+        if chance < 70 || model.sleepers[index].subscriptions.isEmpty { return subscribe(index) }
+        if chance < 77, plan.hasWills { return updateWill(index) }
+        if chance < 83, plan.hasDeafness { return doze(index) }
         leave(index, isForGood: random.chance(15))
     }
 
@@ -74,7 +74,8 @@ extension Sleepers {
     mutating func connect(_ index: Int) {
         var will: Will?
         if plan.hasWills, random.chance(50) {
-            will = Will(topic: random.pick(plan.topics), payload: payload("w"), qos: .atLeastOnce, retain: false)
+            let qos = random.pick([.atMostOnce, .atLeastOnce, .exactlyOnce] as [QoS])
+            will = Will(topic: random.pick(plan.topics), payload: payload("w"), qos: qos, retain: false)
         }
         model.connect(index, will: will)
         world.perform(
@@ -112,7 +113,7 @@ extension Sleepers {
             filter = random.pick(plan.filters)
             topic = .name(filter)
         }
-        if random.chance(20) {
+        if random.chance(10) {
             model.sleepers[index].subscriptions.removeAll { $0.filter == filter }
             world.perform(.unsubscribe(token: 0, topic), device: index)
         } else {
