@@ -65,12 +65,14 @@ void clinux_inbox_free(clinux_inbox *inbox) {
     free(inbox);
 }
 
-int clinux_receive(int descriptor, clinux_inbox *inbox) {
+int clinux_receive(int descriptor, clinux_inbox *inbox, int most) {
     for (int index = 0; index < inbox->used; index++) {
         inbox->headers[index].msg_hdr.msg_namelen = sizeof inbox->names[index];
         inbox->headers[index].msg_hdr.msg_controllen = sizeof inbox->controls[index];
     }
-    int count = recvmmsg(descriptor, inbox->headers, CLINUX_DATAGRAMS, 0, NULL);
+    if (most < 1) most = 1;
+    if (most > CLINUX_DATAGRAMS) most = CLINUX_DATAGRAMS;
+    int count = recvmmsg(descriptor, inbox->headers, (unsigned)most, 0, NULL);
     // A failed call may have begun with the first header.
     inbox->used = count > 0 ? count : 1;
     return count < 0 ? -errno : count;

@@ -182,9 +182,7 @@ package struct Engine {
     /// Does what is due.
     package mutating func advance(to now: Now) {
         endSilent(now)
-        gateway.advance(to: now, into: &gatewayEffects)
-        takeGatewayEffects(now)
-        settle(now)
+        advanceDevices(now)
         broker.advance(to: now, into: &brokerEffects)
         settle(now)
         publishStatistics(now)
@@ -200,6 +198,17 @@ package struct Engine {
             guard !connectionEffects.isEmpty else { return }
             settle(now)
         } while workDone - before < settings.advanceWorkMax
+    }
+
+    /// Does what is due of the devices, in the same way: very many may be lost at once, each with a will.
+    private mutating func advanceDevices(_ now: Now) {
+        let before = workDone
+        var hasMore = true
+        while hasMore, workDone - before < settings.advanceWorkMax {
+            hasMore = gateway.advance(to: now, devicesMax: 1, into: &gatewayEffects)
+            takeGatewayEffects(now)
+            settle(now)
+        }
     }
 
     /// Ends every link: MQTT 5 clients hear 0x8B, devices DISCONNECT. The adapter then flushes and closes.
@@ -250,7 +259,8 @@ package struct EngineSettings {
     package var gateway = Gateway.Configuration()
     /// The longest datagram that is looked at, in bytes; longer ones count as malformed.
     package var datagramBytesMax = 65_535
-    /// After how much work, as `Engine.workDone` counts, no more silent connections are ended in one call.
+    /// After how much work, as `Engine.workDone` counts, no more silent connections are ended in one call, and no more
+    /// devices looked at that are due.
     package var advanceWorkMax: UInt64 = 10_000
     /// Whether each SUBSCRIBE and UNSUBSCRIBE is logged.
     package var logsSubscriptions = false

@@ -121,16 +121,23 @@ package struct Gateway {
     }
 
     /// Does what is due at `now`.
-    package mutating func advance(to now: Now, into effects: inout [Effect]) {
+    ///
+    /// - Parameter devicesMax: how many devices are looked at; others stay due.
+    /// - Returns: whether others may be due.
+    @discardableResult
+    package mutating func advance(to now: Now, devicesMax: Int = .max, into effects: inout [Effect]) -> Bool {
         self.now = now
         if table.nodes.hasIdle { table.nodes.forgetIdle() }
         swap(&self.effects, &effects)
-        while let slot = timers.expire(to: now.instant) {
+        var left = devicesMax
+        while left > 0, let slot = timers.expire(to: now.instant) {
+            left -= 1
             deadlineReached(slot)
             admitClaims()
         }
         advanceDiscovery()
         swap(&self.effects, &effects)
+        return left == 0
     }
 }
 

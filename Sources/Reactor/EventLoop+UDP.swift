@@ -59,13 +59,15 @@ extension EventLoop {
         return token
     }
 
-    /// Receives up to 64 datagrams with one call and answers how many; 0 if none waits.
-    package func receive(_ socket: Token, into inbox: DatagramInbox) -> Int {
+    /// Receives datagrams with one call, up to `most` and 64, and answers how many; 0 if none waits.
+    package func receive(
+        _ socket: Token, most: Int = DatagramInbox.datagramsMax, into inbox: DatagramInbox
+    ) -> Int {
         inbox.removeAll()
         guard let index = table.find(socket, .datagrams) else { return 0 }
         let place = Int(table[index].detail)
         let bound = datagramSockets[place]
-        for number in 0..<receiveOnce(table[index].descriptor, inbox) {
+        for number in 0..<receiveOnce(table[index].descriptor, Int32(clamping: most), inbox) {
             let datagram = clinux_received(inbox.room, number)
             if datagram.has_overflow { noteOverflow(place, datagram.overflow) }
             guard bound.interface == 0 || bound.interface == datagram.interface else { continue }
@@ -82,9 +84,9 @@ extension EventLoop {
 
     /// The number of datagrams that lie in the inbox now. The socket reports, once, each error that an earlier
     /// datagram of ours met on its way; these are passed over, but not without end.
-    private func receiveOnce(_ descriptor: Int32, _ inbox: DatagramInbox) -> Int32 {
+    private func receiveOnce(_ descriptor: Int32, _ most: Int32, _ inbox: DatagramInbox) -> Int32 {
         for _ in 0..<EventLoop.receiveErrorsPerTurn {
-            let count = clinux_receive(descriptor, inbox.room)
+            let count = clinux_receive(descriptor, inbox.room, most)
             if count >= 0 { return count }
             if count == -EAGAIN { return 0 }
             if count != -EINTR { counters.receiveErrors += 1 }

@@ -31,7 +31,8 @@ package final class Server: LoopHandler {
     /// Multicast groups of the gateway, in the order of the listeners and of their plans.
     var groups: [GroupPort] = []
 
-    private let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: ReadPace.bytesMax, alignment: 16)
+    private let readBuffer = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: ReadPace.bytes.upperBound, alignment: 16)
     private let inbox = DatagramInbox()
     private var dirty: [Int] = []
     /// Who waits for a part of a turn.
@@ -47,7 +48,7 @@ package final class Server: LoopHandler {
     struct Socket {
         var token: Token?
         var peer: PeerAddress
-        var pace = ReadPace()
+        var pace = ReadPace.ofConnection
         /// What stands between the socket and MQTT; nil for nothing.
         var webSocket: WebSocketLayer?
         /// What was read and does not fit the turn: bytes of MQTT.
@@ -66,6 +67,7 @@ package final class Server: LoopHandler {
         var listener: UInt16
         var isIPv4: Bool
         var batch: DatagramBatch
+        var pace = ReadPace.ofDatagrams
     }
 
     /// - Parameter report: called on the loop's thread for everything worth a log line.
@@ -184,12 +186,12 @@ package final class Server: LoopHandler {
 
     /// Reads once, whatever the turn has done already.
     func read(_ slot: Int, _ token: Token, now: Now) {
-        let bytesMax = restBytes < TurnBudget.restBytesMax ? sockets[slot].pace.bytes : ReadPace.bytesMin
+        let bytesMax = restBytes < TurnBudget.restBytesMax ? sockets[slot].pace.amount : ReadPace.bytes.lowerBound
         let room = UnsafeMutableRawBufferPointer(rebasing: readBuffer[..<bytesMax])
         switch loop.read(token, into: room) {
         case .bytes(let count):
             let work = received(UnsafeMutableRawBufferPointer(rebasing: room[..<count]), on: slot, now: now)
-            sockets[slot].pace.note(bytes: max(count - sockets[slot].rest.count, 1), work: work)
+            sockets[slot].pace.note(max(count - sockets[slot].rest.count, 1), work: work, within: ReadPace.bytes)
             noteWork(work, on: slot)
             // What so many receivers got is written before more is read, or it would pile up; and many writers in one
             // turn must not overrun a reader that reads well.
@@ -250,13 +252,23 @@ package final class Server: LoopHandler {
     // MARK: UDP
 
     package func datagramsReadable(_ socket: Token, now: Now) {
-        let count = loop.receive(socket, into: inbox)
-        if let group = groups.first(where: { $0.token == socket }) {
-            for index in 0..<count { groupReceived(inbox.bytes(index), inbox.path(index), group, now: now) }
-            return
+        guard let port = ports.firstIndex(where: { $0.token == socket }) else {
+            return groupReadable(socket, now: now)
         }
+        let count = loop.receive(socket, most: ports[port].pace.amount, into: inbox)
+        let before = engine.workSoFar()
         for index in 0..<count {
             engine.datagramReceived(inbox.bytes(index), from: inbox.path(index), now: now)
+        }
+        let work = Int(engine.workSoFar() - before)
+        ports[port].pace.note(count, work: work, within: ReadPace.datagrams)
+        if work > ReadPace.workMax { writeOutputs(now) }
+    }
+
+    private func groupReadable(_ socket: Token, now: Now) {
+        guard let group = groups.first(where: { $0.token == socket }) else { return }
+        for index in 0..<loop.receive(socket, into: inbox) {
+            groupReceived(inbox.bytes(index), inbox.path(index), group, now: now)
         }
     }
 

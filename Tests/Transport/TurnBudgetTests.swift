@@ -148,6 +148,30 @@ import Testing
         #expect(world.server.backlog.isEmpty)
     }
 
+    @Test("Datagrams that cost much take several turns, in their order, and others are served between [attack 12]")
+    func datagrams() throws {
+        let world = try ServerWorld()
+        let reader = try dearReader(world)
+        let other = try world.client("other")
+        let device = try world.device()
+        try device.send("07 04 04 01 0000 'd'")
+        #expect(world.hears(device, "03 05 00"))
+        for number in 0..<64 as Range<UInt8> {
+            device.send(([25, 0x0A, 0, 0, 0, 1] as [UInt8] + Array(topic(Int(number)).utf8))[...])
+            #expect(world.hears(device, "07 0b 00 \(hex(number + 1)) 0001 00"))
+        }
+        for number in 0..<64 as Range<UInt8> { device.send(([8, 0x0C, 0, 0, number + 1, 0, 0, 0x78] as [UInt8])[...]) }
+        try other.send("c0 00")
+        let costs = turns(world, until: reader, has: 64 * 24)
+        #expect(costs.count >= 3)
+        #expect(costs.allSatisfy { $0 <= 2 * ReadPace.workMax })
+        #expect(reader.received == (0..<64).flatMap { publish($0) })
+        other.read()
+        #expect(other.received == [0xD0, 0])
+    }
+
+    private func hex(_ byte: UInt8) -> String { (byte < 16 ? "0" : "") + String(byte, radix: 16) }
+
     private func occurrences(of text: String, in bytes: [UInt8]) -> Int {
         let text = Array(text.utf8)
         return bytes.indices.dropLast(text.count - 1).filter { bytes[$0..<($0 + text.count)].elementsEqual(text) }.count

@@ -64,8 +64,8 @@ typedef struct clinux_inbox clinux_inbox;
 /// NULL if there is no memory.
 clinux_inbox *clinux_inbox_create(void);
 void clinux_inbox_free(clinux_inbox *inbox);
-/// Receives up to CLINUX_DATAGRAMS datagrams; their number or -errno.
-int clinux_receive(int descriptor, clinux_inbox *inbox);
+/// Receives up to `most` datagrams, CLINUX_DATAGRAMS at most and one at least; their number or -errno.
+int clinux_receive(int descriptor, clinux_inbox *inbox, int most);
 
 /// One received datagram.
 typedef struct {
