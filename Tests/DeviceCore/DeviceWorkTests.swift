@@ -59,7 +59,7 @@ import Testing
         world.expectNothing()
     }
 
-    @Test("MsgIds begin where the device is told to, and are never 0 [SN-5.3.8]", arguments: [0, 1, 0xFFFF] as [UInt16])
+    @Test("MsgIds begin where the device is told to, never with 0 [SN-5.3.8]", arguments: [0, 1, 0xFFFF] as [UInt16])
     func firstMsgID(first: UInt16) {
         var settings = Device.Settings()
         settings.firstMsgID = first
