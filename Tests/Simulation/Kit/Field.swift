@@ -187,7 +187,7 @@ package struct Field {
         checkBooks()
     }
 
-    /// Nothing that was promised is missing, but for what devices were seen to take for a message of the gateway before.
+    /// Nothing that was promised is missing, but for what devices took for a message of the gateway before.
     private mutating func checkDelivered() {
         let overlap = began + plan.delay
         let excuses = restartsMade == 0 ? [] : world.mistakes.filter { $0.otherCame <= overlap }
