@@ -45,9 +45,9 @@ bench: test-packages build ## the gateway against mosquitto in the same run
 bench-topics: build-packages ## what a million subscriptions and 100,000 retained topics cost
 	@$(SWIFT) run -c release $(STRICT) bench-topics $(if $(QUICK),--quick)
 
-sim: ## simulate a seed, SEED=1, a swarm, SWARM=1, both for a time, MINUTES=5, or a field, FIELD=1 HOURS=72
+sim: ## simulate a seed, SEED=1, a swarm, SWARM=1, sleepers, SLEEPERS=1, all for a time, MINUTES=5, or a field, FIELD=1 HOURS=72
 	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) \
-		$(if $(SWARM),--swarm --seed $(SWARM)) $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(SWARM),--swarm --seed $(SWARM)) $(if $(SLEEPERS),--sleepers --seed $(SLEEPERS)) $(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(FIELD),--field --seed $(FIELD)) $(if $(DEVICES),--devices $(DEVICES)) $(if $(HOURS),--hours $(HOURS))
 
 field-table: ## write what loss costs into Tests/Simulation/field.txt; docs/FIELD.md shows it

@@ -84,7 +84,8 @@ extension Broker {
     }
 
     private mutating func begin(_ clientID: ClientID, _ offer: SessionOffer) -> Int {
-        let session = Session(clientID: clientID, userName: offer.userName, expiryInterval: 0)
+        var session = Session(clientID: clientID, userName: offer.userName, expiryInterval: 0)
+        session.lastPacketIdentifier = offer.firstPacketIdentifier &- 1
         let slot: Int
         if let free = freeSessions.popLast() {
             slot = free

@@ -165,7 +165,10 @@ extension Gateway {
                     sessionExpiryInterval: request.cleanSession ? 0 : configuration.sessionExpiryInterval,
                     pace: .oneAtATime, will: will,
                     receiveMaximum: UInt16(clamping: max(1, configuration.uplinksPerDeviceMax)),
-                    sleepQueue: configuration.rules(of: table[slot].path.listener).sleepQueue)))
+                    sleepQueue: configuration.rules(of: table[slot].path.listener).sleepQueue,
+                    // CONNACK cannot say that the session is new: a device that still holds the MsgId of a handshake
+                    // with the one before would take the first message for a repetition. [D-54]
+                    firstPacketIdentifier: UInt16(1 + identifiers.below(0x7FFF)))))
     }
 
     /// The broker has given the session.

@@ -29,6 +29,9 @@ package struct Gateway {
     /// One deadline for each device: the soonest thing that could be due, or earlier.
     var timers = TimerWheel()
     var random: SeededGenerator
+    /// First MsgIds come from a generator of their own: what others can observe of chance, such as when something is
+    /// repeated, says nothing about them.
+    var identifiers: SeededGenerator
     /// The stored wills by slot; few devices have one. Looked up, never walked through.
     var wills: [Int: Will] = [:]
     /// Claims to client ids whose owners are being asked [D-15].
@@ -63,6 +66,8 @@ package struct Gateway {
         var random = SeededGenerator(seed: seed)
         table = DeviceTable(hasher: KeyHasher(seeds: random.next(), random.next()))
         self.random = random
+        var others = SeededGenerator(seed: ~seed)
+        identifiers = SeededGenerator(seed: others.next())
         strangerReplies = RateLimiter(perSecond: configuration.strangerRepliesPerSecond)
         anonymousPublishes = RateLimiter(perSecond: configuration.anonymousPublishesPerSecond)
 

@@ -96,7 +96,7 @@ struct SNListener {
             session.note(effect == .lost ? "the gateway is silent; connecting again" : "disconnected; connecting again")
             wakeAt = nil
             reconnectAt = SystemClock.monotonic() + Self.reconnectPause
-        case .send, .ponged, .registered, .published, .unsubscribed: break
+        case .send, .ponged, .registered, .published, .unsubscribed, .willUpdated: break
         }
     }
 
