@@ -33,7 +33,7 @@ import Testing
 
         func say(_ text: ByteString) throws {
             let lo = try world.loop.interface(named: "lo")
-            text.withView { world.loop.send(speaker, $0, toGroup: group, by: lo, hops: 1) }
+            _ = text.withView { world.loop.send(speaker, $0, toGroup: group, by: lo, hops: 1) }
         }
 
         /// Who hears what, after everything has arrived.
@@ -85,7 +85,7 @@ import Testing
         let port = try #require(other.loop.localAddress(of: stranger)).port
         let inbox = DatagramInbox()
         let lo = try member.world.loop.interface(named: "lo")
-        ByteString("hello").withView {
+        _ = ByteString("hello").withView {
             member.world.loop.send(member.speaker, $0, toGroup: group.with(port: port), by: lo, hops: 1)
         }
         other.settle()
@@ -129,7 +129,7 @@ import Testing
             let ear = try world.loop.join(group, on: lo, beside: speaker)
             let address = try #require(world.loop.localAddress(of: ear))
             #expect(address.with(port: 0).high == group.high && address.low == group.low)
-            ByteString("hello").withView { world.loop.send(speaker, $0, toGroup: address, by: lo, hops: 1) }
+            _ = ByteString("hello").withView { world.loop.send(speaker, $0, toGroup: address, by: lo, hops: 1) }
         }
         #expect(world.loop.counters.datagramsSent + world.loop.counters.datagramsRefused == 3)
     }
