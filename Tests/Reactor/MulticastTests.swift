@@ -101,6 +101,26 @@ import Testing
         #expect(text.contains("no interface of this machine has that name"))
     }
 
+    @Test("A group that cannot be joined says so, and with it the interface; so does what cannot be said there [attack 130]")
+    func notJoined() throws {
+        let world = try Recorder()
+        let speaker = try world.loop.bindDatagrams(on: Recorder.anyPort("127.0.0.1"))
+        let address = group.with(port: try #require(world.loop.localAddress(of: speaker)).port)
+        let error = #expect(throws: ReactorError.self) {
+            try world.loop.join(address, on: 0x7FFF_FFFF, beside: speaker)
+        }
+        let text = error?.on(interface: "gone0").description ?? ""
+        #expect(text.hasPrefix("joining the multicast group \(address) gone0: No such device ("))
+        let refusal = ByteString("x").withView {
+            world.loop.send(speaker, $0, toGroup: address, by: 0x7FFF_FFFF, hops: 1)
+        }
+        #expect(refusal?.isMomentary == false)
+        #expect(refusal?.address == address)
+        #expect(world.loop.counters.datagramsRefused == 1)
+        let lo = try world.loop.interface(named: "lo")
+        #expect(ByteString("x").withView { world.loop.send(speaker, $0, toGroup: address, by: lo, hops: 1) } == nil)
+    }
+
     @Test("The interface of an address is the one that has it, and an address that stands for all has none")
     func interfaceOfAddress() throws {
         let world = try Recorder()
