@@ -244,7 +244,8 @@ private struct DeviceStage {
     }
 
     private func checkBooks() {
-        if let fault = engine.gateway.contradiction { fail(fault) }
+        let brokerOwes = engine.broker.nextDeadline.map { $0 <= now.instant } ?? false
+        if let fault = engine.gateway.contradiction(brokerOwes: brokerOwes) { fail(fault) }
         let imbalance = engine.broker.ledgerImbalance
         guard imbalance == 0 else { fail("\(imbalance) deliveries are in no account") }
         guard engine.gateway.counters.deliveriesOutOfTurn == 0 else { fail("a delivery came out of turn") }

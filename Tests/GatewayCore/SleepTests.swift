@@ -287,7 +287,7 @@ import Testing
             #expect(world.deliver(topic: 5, id: 9) == ["1 PUBLISH q1 normal:1 m9 #7"])
             _ = world.receive(.connect(SNConnect("dev", will: true)))
             _ = world.receive(answer)
-            #expect(world.gateway.contradiction == nil, "\(answer)")
+            #expect(world.gateway.contradiction() == nil, "\(answer)")
             #expect(world.pass(.seconds(20)) == ["1 WILLTOPICREQ"], "\(answer)")
             #expect(world.state() == .asleep)
         }

@@ -5,7 +5,7 @@ internal import GatewayCore
 /// What must hold at every moment.
 extension Field {
     mutating func checkBooks() {
-        if let fault = world.engine.gateway.contradiction { world.faults.append(fault) }
+        if let fault = world.engine.gateway.contradiction() { world.faults.append(fault) }
         let imbalance = world.engine.broker.ledgerImbalance
         if imbalance != 0 { world.faults.append("\(imbalance) deliveries are in no account") }
         checkMemory()
