@@ -19,7 +19,7 @@ import Testing
         }
     }
 
-    @Test("A forwarder has as many devices as it may: at the limit, one more, ten times, whatever its ports [attack 118]")
+    @Test("A forwarder has as many devices as it may: at the limit, one more, whatever its ports [attack 118]")
     func devices() {
         var world = world { $0.devicesPerForwarderMax = 3 }
         for slot in 0..<3 { #expect(world.connect("dev\(slot)", node: "n\(slot)", slot: slot).count == 3) }

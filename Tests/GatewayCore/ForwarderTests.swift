@@ -131,7 +131,7 @@ import Testing
 
     // MARK: - Strangers and claims
 
-    @Test("A stranger behind a forwarder hears DISCONNECT, at half the rate of all strangers, and is forgotten [D-16] [D-90]")
+    @Test("A stranger behind a forwarder hears DISCONNECT, at half the rate of all strangers, then goes [D-16] [D-90]")
     func strangers() {
         var world = world()
         var answered = 0

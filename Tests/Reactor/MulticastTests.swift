@@ -101,7 +101,7 @@ import Testing
         #expect(text.contains("no interface of this machine has that name"))
     }
 
-    @Test("A group that cannot be joined says so, and with it the interface; so does what cannot be said there [attack 130]")
+    @Test("A group that cannot be joined says so and where; so does what cannot be said there [attack 130]")
     func notJoined() throws {
         let world = try Recorder()
         let speaker = try world.loop.bindDatagrams(on: Recorder.anyPort("127.0.0.1"))
