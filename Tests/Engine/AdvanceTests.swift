@@ -56,7 +56,9 @@ import Testing
         engine.wrote(engine.output(of: reader).count, on: reader, now: at(0))
         for number in 1...4 as ClosedRange<UInt8> {
             // CONNECT with Will for ten seconds, WILLTOPIC `w`, WILLMSG `x`; five seconds of tolerance.
-            let datagrams: [[UInt8]] = [[7, 0x04, 0x0C, 1, 0, 10, 0x61 + number], [4, 0x07, 0, 0x77], [3, 0x09, 0x78]]
+            let datagrams: [[UInt8]] = [
+                [7, 0x04, 0x0C, 1, 0, 10, 0x61 + number], [4, 0x07, 0, 0x77], [3, 0x09, 0x78],
+            ]
             for datagram in datagrams {
                 let path = DatagramPath(
                     remote: PeerAddress(ipv4: 0x7F00_0001, port: 1_000 + UInt16(number)), local: .unspecified,
