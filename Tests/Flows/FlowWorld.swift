@@ -318,8 +318,8 @@ struct FlowWorld {
     }
 }
 
-/// A party's name says where it is: `node/name@host:listener`, or `name@host:listener#group` in a multicast group. Host 1
-/// and the first listener go without saying.
+/// A party's name says where it is: `node/name@host:listener`, or `name@host:listener#group` in a multicast group.
+/// Host 1 and the first listener go without saying.
 private struct Place {
     var node: String?
     /// The whole name without the node.
