@@ -59,6 +59,7 @@ extension Gateway {
         let clientID = ByteString(name)
         if let other = table.slot(at: path) { displace(other) }
         guard table.count < configuration.devicesMax else { return refuse(name, path, .congestion) }
+        guard hasRoom(behind: path) else { return refuse(name, path, .congestion) }
         let slot = table.insert(
             Device(
                 path: path, clientID: clientID, state: .disconnected(Away(until: nil)), heard: now.instant,

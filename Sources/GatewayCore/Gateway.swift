@@ -45,6 +45,7 @@ package struct Gateway {
     var strangerReplies: RateLimiter
     var goodbyes = Goodbyes()
     var anonymousPublishes: RateLimiter
+    var shares: ForwarderShares
     /// Devices that changed, for those who show them.
     var changes = Changes()
     /// What is due in multicast groups.
@@ -70,6 +71,7 @@ package struct Gateway {
         identifiers = SeededGenerator(seed: others.next())
         strangerReplies = RateLimiter(perSecond: configuration.strangerRepliesPerSecond)
         anonymousPublishes = RateLimiter(perSecond: configuration.anonymousPublishesPerSecond)
+        shares = ForwarderShares(configuration)
 
         let wanted = max(0, min(configuration.topicsPerDeviceMax, Self.highestTopicID))
         let highest = predefinedTopics.map(\.highestID).max() ?? 0

@@ -4,6 +4,8 @@ Whatever comes, memory and processor time are bounded, and who did nothing wrong
 """
 
 import contextlib
+import re
+import signal
 import socket
 import struct
 import time
@@ -12,7 +14,7 @@ import pytest
 
 import sn_words
 from gateway import CONFIGURATION
-from mosquitto import publish
+from mosquitto import Subscriber, publish
 from mqttsn_device import Datagrams
 from pcap import octets
 from wire import Witness
@@ -183,6 +185,29 @@ def test_devices_that_vanish_do_not_disturb_the_socket(gateway):
         before = gateway.processor_seconds()
         time.sleep(0.5)
         assert gateway.processor_seconds() - before < 0.1
+
+
+def test_datagrams_that_find_the_buffer_full_are_counted(start_gateway):
+    """[attack 130] [D-91] A gateway that cannot read for a moment loses datagrams, says how many, and serves on."""
+    gateway = start_gateway("listener 0 127.0.0.1\nlistener 0 127.0.0.1\nprotocol mqttsn\nsys_interval 1\n")
+    with Datagrams(gateway.udp) as device:
+        gateway.process.send_signal(signal.SIGSTOP)
+        for _ in range(5_000):
+            device.send(bytes(8_000))
+        gateway.process.send_signal(signal.SIGCONT)
+        # What has room says how many had none.
+        device.socket.settimeout(0.2)
+        answer = None
+        while answer is None:
+            with contextlib.suppress(TimeoutError):
+                answer = device.ask(words("SEARCHGW"))
+    line = gateway.wait_for_line(r"warning: \d+ datagrams of devices were lost")
+    said = int(re.search(r"(\d+) datagrams", line)[1])
+    with Subscriber(gateway, "$SYS/broker/sn/messages/lost in full buffers") as figures:
+        while (lost := int(figures.message().payload)) < said:
+            pass
+    assert 0 < said <= lost < 5_100
+    assert sum("datagrams of devices were lost" in line for line in gateway.log) == 1
 
 
 def forged(source, target, data):
