@@ -10,6 +10,8 @@ extension Gateway {
         guard !connect.clientID.isEmpty, connect.clientID.count <= configuration.clientIDBytesMax,
             connect.clientID.isMQTTString
         else { return refuse(connect.clientID, path, .notSupported) }  // [D-40]
+        // The last moments of a gateway: what it said yes to now would be lost without a word [D-98].
+        guard !isStopping else { return refuse(connect.clientID, path, .congestion) }
         guard configuration.rules(of: path.listener).allowsAnonymous else {
             return refuse(connect.clientID, path, .notSupported)
         }

@@ -46,6 +46,8 @@ package struct Gateway {
     var changes = Changes()
     /// What is due in multicast groups.
     var discovery = Discovery()
+    /// Whether the gateway ends: nobody is let in any more.
+    var isStopping = false
     /// Lines about forwarders: one a second.
     var forwarderLogs = RateLimiter(perSecond: 1)
 
