@@ -85,7 +85,7 @@ extension Gateway {
 
     /// SEARCHGW: GWINFO to the asker, three bytes for three [D-41].
     private mutating func answerSearch(from path: DatagramPath) {
-        guard strangerReplies.allows(at: now.instant) else {
+        guard searchReplies.allows(at: now.instant) else {
             counters.rateLimited += 1
             return
         }

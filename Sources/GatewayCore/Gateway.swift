@@ -40,6 +40,8 @@ package struct Gateway {
     /// Bytes of all stored wills.
     var willBytes = 0
     var strangerReplies: RateLimiter
+    /// Answers to SEARCHGW by unicast, at the same rate: strays that are told to CONNECT must not hide the gateway.
+    var searchReplies: RateLimiter
     var goodbyes = Goodbyes()
     var anonymousPublishes: RateLimiter
     /// Devices that changed, for those who show them.
@@ -66,6 +68,7 @@ package struct Gateway {
         table = DeviceTable(hasher: KeyHasher(seeds: random.next(), random.next()))
         self.random = random
         strangerReplies = RateLimiter(perSecond: configuration.strangerRepliesPerSecond)
+        searchReplies = RateLimiter(perSecond: configuration.strangerRepliesPerSecond)
         anonymousPublishes = RateLimiter(perSecond: configuration.anonymousPublishesPerSecond)
 
         let wanted = max(0, min(configuration.topicsPerDeviceMax, Self.highestTopicID))
