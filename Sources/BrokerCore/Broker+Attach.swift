@@ -216,7 +216,8 @@ extension Broker {
             nextToShutDown += 1
             guard let link = sessions[slot].attachment?.link else { continue }
             effects.answer(link, .close(.serverShuttingDown))
-            detach(slot, Farewell(publishesWill: true), now: now, into: &effects)
+            // A device is not lost because its gateway goes (MQTT-SN 1.2 §6.14); MQTT knows no such difference.
+            detach(slot, Farewell(publishesWill: !link.isDevice), now: now, into: &effects)
         }
         nextToShutDown = 0
         return false

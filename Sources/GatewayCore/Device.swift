@@ -17,7 +17,7 @@ struct Device {
     var heard: Instant
     /// When what was sent is sent again; nil while nothing is awaited or the device sleeps.
     var retryAt: Instant?
-    /// When it may be told of an error at QoS 0 again [D-08].
+    /// When it may be told of an error at QoS 0 again [D-08], or be sent again what a repeated PINGREQ asks for [D-19].
     var errorsFrom = Instant(nanoseconds: 0)
     /// Seconds that its session outlives the connection.
     var sessionExpiryInterval: UInt32 = 0

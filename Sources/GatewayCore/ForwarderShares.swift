@@ -8,6 +8,7 @@ struct ForwarderShares {
         /// The forwarder's, without the port.
         var address: PeerAddress
         var replies: RateLimiter
+        var searches: RateLimiter
         var publishes: RateLimiter
         var used: Instant
     }
@@ -35,6 +36,12 @@ struct ForwarderShares {
         return shares[place].replies.allows(at: now)
     }
 
+    /// Whether a search that comes through this forwarder is answered.
+    mutating func allowSearch(_ path: DatagramPath, at now: Instant) -> Bool {
+        let place = place(of: path, now)
+        return shares[place].searches.allows(at: now)
+    }
+
     /// Whether a PUBLISH at QoS -1 from a stranger behind this forwarder is taken.
     mutating func allowPublish(_ path: DatagramPath, at now: Instant) -> Bool {
         let place = place(of: path, now)
@@ -43,7 +50,8 @@ struct ForwarderShares {
 
     private mutating func place(of path: DatagramPath, _ now: Instant) -> Int {
         let address = path.remote.with(port: 0)
-        let share = Share(address: address, replies: fresh.replies, publishes: fresh.publishes, used: now)
+        let share = Share(
+            address: address, replies: fresh.replies, searches: fresh.replies, publishes: fresh.publishes, used: now)
         if let place = shares.firstIndex(where: { $0.address == address }) {
             shares[place].used = now
             return place
@@ -74,6 +82,12 @@ extension Gateway {
     mutating func mayAnswerStranger(at path: DatagramPath) -> Bool {
         guard path.node == 0 || shares.allowReply(path, at: now.instant) else { return false }
         return strangerReplies.allows(at: now.instant)
+    }
+
+    /// Whether SEARCHGW is answered, likewise, by a limit of its own: strays are not to keep devices from finding us.
+    mutating func mayAnswerSearch(from path: DatagramPath) -> Bool {
+        guard path.node == 0 || shares.allowSearch(path, at: now.instant) else { return false }
+        return searchReplies.allows(at: now.instant)
     }
 
     /// Whether a PUBLISH at QoS -1 is taken from a stranger, likewise.

@@ -10,6 +10,8 @@ extension Gateway {
         guard !connect.clientID.isEmpty, connect.clientID.count <= configuration.clientIDBytesMax,
             connect.clientID.isMQTTString
         else { return refuse(connect.clientID, path, .notSupported) }  // [D-40]
+        // The last moments of a gateway: what it said yes to now would be lost without a word [D-98].
+        guard !isStopping else { return refuse(connect.clientID, path, .congestion) }
         guard configuration.rules(of: path.listener).allowsAnonymous else {
             return refuse(connect.clientID, path, .notSupported)
         }
@@ -39,6 +41,10 @@ extension Gateway {
             // Nobody proved anything at the other address; whoever comes last is served [D-35].
             abandonAttempt(slot)
             admit(name, request, from: path)
+        case .asleep where !isHere && !mayMove(from: table[slot].path, to: path):
+            // Its radio is off, so its silence says nothing [D-52].
+            log(.claimRejected(table[slot].clientID, at: address(of: path)))
+            refuse(name, path, .congestion)
         case .connecting, .active, .asleep, .awake:
             if !isHere {
                 guard mayMove(from: table[slot].path, to: path) else { return challenge(slot, request, path) }

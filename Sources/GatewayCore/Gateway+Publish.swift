@@ -72,7 +72,7 @@ extension Gateway {
 
     /// QoS -1 from somebody who is not connected.
     mutating func strangerPublished(_ publish: SNPublish, from path: DatagramPath) {
-        guard configuration.rules(of: path.listener).allowsAnonymousPublish,
+        guard !isStopping, configuration.rules(of: path.listener).allowsAnonymousPublish,
             configuration.anonymousPublishesPerSecond == 0 || mayPublishAsStranger(at: path),
             let (topic, payload) = wordlessTopic(of: publish, from: path, clientID: nil)
         else {

@@ -85,7 +85,7 @@ extension Gateway {
 
     /// SEARCHGW: GWINFO to the asker, three bytes for three [D-41].
     private mutating func answerSearch(from path: DatagramPath) {
-        guard mayAnswerStranger(at: path) else {
+        guard mayAnswerSearch(from: path) else {
             counters.rateLimited += 1
             return
         }

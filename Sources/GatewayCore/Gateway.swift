@@ -43,6 +43,8 @@ package struct Gateway {
     /// Bytes of all stored wills.
     var willBytes = 0
     var strangerReplies: RateLimiter
+    /// Answers to SEARCHGW by unicast, at the same rate: strays that are told to CONNECT must not hide the gateway.
+    var searchReplies: RateLimiter
     var goodbyes = Goodbyes()
     var anonymousPublishes: RateLimiter
     var shares: ForwarderShares
@@ -50,6 +52,8 @@ package struct Gateway {
     var changes = Changes()
     /// What is due in multicast groups.
     var discovery = Discovery()
+    /// Whether the gateway ends: nobody is let in any more.
+    var isStopping = false
     /// Lines about forwarders: one a second.
     var forwarderLogs = RateLimiter(perSecond: 1)
 
@@ -70,6 +74,7 @@ package struct Gateway {
         var others = SeededGenerator(seed: ~seed)
         identifiers = SeededGenerator(seed: others.next())
         strangerReplies = RateLimiter(perSecond: configuration.strangerRepliesPerSecond)
+        searchReplies = RateLimiter(perSecond: configuration.strangerRepliesPerSecond)
         anonymousPublishes = RateLimiter(perSecond: configuration.anonymousPublishesPerSecond)
         shares = ForwarderShares(configuration)
 

@@ -80,7 +80,7 @@ extension GatewayLog {
         case .lost(let id): "\(id) is lost: it does not answer"
         case .refused(let id, let address, let code): "\(id) refused at \(address): \(code)"
         case .moved(let id, let address): "\(id) moved to \(address)"
-        case .claimRejected(let id, let address): "\(id) claimed from \(address), while its owner answers"
+        case .claimRejected(let id, let address): "\(id) claimed from \(address), while its owner answers or sleeps"
         case .topicRefused(let id, let topicID, let code): "\(id) refuses topic id \(topicID): \(code)"
         case .predefinedTopicRefused(let id, let topicID, let code):
             "\(id) does not know predefined topic id \(topicID): \(code)"

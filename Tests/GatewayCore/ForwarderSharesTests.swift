@@ -68,16 +68,19 @@ import Testing
     func replies() {
         for (perSecond, share) in [(10, 5), (3, 1), (2, 1), (1, 1), (0, 0)] {
             var world = world { $0.strangerRepliesPerSecond = perSecond }
-            var answered = 0
+            var (answered, found) = (0, 0)
             for number in 0..<100 {
                 let port = 1 + number % 9
                 answered += world.forward(.pingreq(clientID: .empty), "n\(number)", from: port).count
-                answered += world.forward(.searchGW(radius: 0), "n\(number)", from: port).count
+                found += world.forward(.searchGW(radius: 0), "n\(number)", from: port).count
             }
-            #expect(answered == share)
-            var others = 0
-            for _ in 0..<100 { others += world.receive(.pubrel(msgID: 1)).count }
-            #expect(others == perSecond - share)
+            #expect(answered == share && found == share)
+            var (others, othersFound) = (0, 0)
+            for _ in 0..<100 {
+                others += world.receive(.pubrel(msgID: 1)).count
+                othersFound += world.receive(.searchGW(radius: 0)).count
+            }
+            #expect(others == perSecond - share && othersFound == perSecond - share)
         }
     }
 

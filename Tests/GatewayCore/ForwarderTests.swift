@@ -193,7 +193,7 @@ import Testing
         #expect(world.gateway.nodeCount == 1)
     }
 
-    @Test("A claim from another node takes the session of an owner that is silent, and its node is kept [D-15] [D-52]")
+    @Test("A claim from another node takes the session of an owner that is silent, and its node is kept [D-15]")
     func claimSilent() {
         var world = world()
         _ = world.connect("dev", clean: false, node: "a")
