@@ -12,7 +12,7 @@ BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev libssl-dev
 RUN_PACKAGES := mosquitto-clients
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark paho.mqtt.c-examples python3 python3-venv procps iproute2
 
-.PHONY: help run build test unit end-to-end conformance conformance-report bench bench-topics sim fuzz format lint clean
+.PHONY: help run build test unit end-to-end conformance conformance-report bench bench-topics bench-devices sim fuzz format lint clean
 .PHONY: build-packages run-packages test-packages
 
 help: ## list the targets
@@ -44,6 +44,9 @@ bench: test-packages build ## the gateway against mosquitto in the same run
 
 bench-topics: build-packages ## what a million subscriptions and 100,000 retained topics cost
 	@$(SWIFT) run -c release $(STRICT) bench-topics $(if $(QUICK),--quick)
+
+bench-devices: build-packages ## what 100,000 devices cost, connected, asleep, and with messages that wait
+	@$(SWIFT) run -c release $(STRICT) bench-devices $(if $(QUICK),--quick)
 
 sim: ## simulate a seed, SEED=1, or a swarm of clients, SWARM=1, or both kinds for a time, MINUTES=5
 	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) \
