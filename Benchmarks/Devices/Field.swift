@@ -67,6 +67,17 @@ struct Field {
         expectOne("SUBACK") { if case .suback(_, _, msgID, .accepted) = $0 { true } else { false } }
     }
 
+    /// PUBLISH on the topic that was registered first; nobody is subscribed to it.
+    mutating func publishUp(_ qos: SNQoS, _ payload: ByteString, _ device: Int) {
+        payload.withView { payload in
+            let publish = SNPublish(
+                qos: qos, topicIDType: .normal, topicID: 1, msgID: qos == .zero ? 0 : 4, data: payload)
+            say(.publish(publish), device)
+        }
+        guard qos != .zero else { return precondition(engine.outbox.entries.isEmpty) }
+        expectOne("PUBACK") { if case .puback(1, 4, .accepted) = $0 { true } else { false } }
+    }
+
     /// DISCONNECT with the longest duration.
     mutating func sleep(_ device: Int) {
         say(.disconnect(duration: .max), device)

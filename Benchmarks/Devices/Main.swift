@@ -23,15 +23,17 @@ enum Main {
             field.subscribe(topic("field/", "/battery", device), msgID: 3, device)
         }
         steps.total("an active device")
+        let payload = ByteString([UInt8](repeating: 0x78, count: 64))
+        steps.each("publish 64 bytes at QoS 0") { field, device in field.publishUp(.zero, payload, device) }
+        steps.each("publish 64 bytes at QoS 1") { field, device in field.publishUp(.one, payload, device) }
         steps.each("fall asleep") { field, device in field.sleep(device) }
         steps.total("a sleeping device")
         steps.silence()
 
         steps.field.connectPublisher()
-        let payload = [UInt8](repeating: 0x78, count: 64)
         for round in [1, 9] {
             steps.each("buffer \(round) of 64 bytes", operations: round) { field, device in
-                for _ in 0..<round { field.publish(topic("field/", "/battery", device), payload) }
+                for _ in 0..<round { field.publish(topic("field/", "/battery", device), payload.bytes) }
             }
         }
         steps.each("wake, and take 10 messages") { field, device in
