@@ -12,7 +12,7 @@ BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev libssl-dev
 RUN_PACKAGES := mosquitto-clients
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark paho.mqtt.c-examples python3 python3-venv procps iproute2
 
-.PHONY: help run build test unit end-to-end conformance conformance-report bench bench-topics bench-devices sim fuzz format lint clean
+.PHONY: help run build test unit end-to-end conformance conformance-report bench bench-topics bench-devices sim field-table fuzz format lint clean
 .PHONY: build-packages run-packages test-packages
 
 help: ## list the targets
@@ -48,11 +48,16 @@ bench-topics: build-packages ## what a million subscriptions and 100,000 retaine
 bench-devices: build-packages ## what 100,000 devices cost, connected, asleep, and with messages that wait
 	@$(SWIFT) run -c release $(STRICT) bench-devices $(if $(QUICK),--quick)
 
-sim: ## simulate a seed, SEED=1, or a swarm of clients, SWARM=1, or both kinds for a time, MINUTES=5
+sim: ## simulate a seed, SEED=1, a swarm, SWARM=1, both for a time, MINUTES=5, or a field, FIELD=1 HOURS=72
 	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) \
-		$(if $(SWARM),--swarm --seed $(SWARM)) $(if $(MINUTES),--minutes $(MINUTES))
+		$(if $(SWARM),--swarm --seed $(SWARM)) $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(FIELD),--field --seed $(FIELD)) $(if $(DEVICES),--devices $(DEVICES)) $(if $(HOURS),--hours $(HOURS))
 
-fuzz: build-packages ## fuzz what takes bytes from strangers: make fuzz TARGET=decoder|connection|filters|websocket MINUTES=20
+field-table: ## write what loss costs into Tests/Simulation/field.txt; docs/FIELD.md shows it
+	@$(SWIFT) build -c release $(STRICT) --product simulate
+	@.build/release/simulate --field-table >.build/field.txt && mv .build/field.txt Tests/Simulation/field.txt
+
+fuzz: build-packages ## fuzz what takes bytes from strangers: TARGET=decoder|connection|filters|websocket|sn-decoder|device MINUTES=20
 	@Tests/Fuzz/run $(TARGET) $(or $(MINUTES),20)
 
 format: ## lay the source out

@@ -87,7 +87,7 @@ let package = Package(
             dependencies: [
                 "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "BrokerCore", "ConnectionCore",
                 "GatewayCore", "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "WebSocket",
-                "Authentication",
+                "Authentication", "CLinux",
                 arguments, logging,
             ],
             swiftSettings: house),
@@ -163,7 +163,11 @@ let package = Package(
             swiftSettings: house),
         .testTarget(
             name: "SimulationTests", dependencies: ["SimulationKit", "SwarmKit", "simulate"], path: "Tests/Simulation",
-            exclude: ["Kit", "Swarm", "Simulate", "seeds.txt", "swarm-seeds.txt"], swiftSettings: house),
+            exclude: ["Kit", "Swarm", "Simulate", "seeds.txt", "swarm-seeds.txt", "field.txt"], swiftSettings: house),
+        // Fixtures/flows, played in memory.
+        tests(
+            "Flows",
+            world + ["Configuration", "SimulationKit", "dormouse"]),
         .testTarget(
             name: "EngineTests", dependencies: world + ["SimulationKit", "DeviceCore"], path: "Tests/Engine",
             swiftSettings: house),

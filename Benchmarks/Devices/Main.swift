@@ -1,5 +1,5 @@
 import Bytes
-import GatewayCore
+import MQTTSNWire
 import Measuring
 
 /// `bench-devices [--quick]`: what very many devices cost in each state, and the messages that wait for them.

@@ -18,7 +18,7 @@ extension Broker {
     }
 
     /// The session of that name, with or without a link.
-    private func session(named clientID: ClientID) -> Int? {
+    func session(named clientID: ClientID) -> Int? {
         sessionNames.find(nameHash(clientID)) { sessions[Int($0)].clientID == clientID }.map(Int.init)
     }
 

@@ -28,6 +28,7 @@ extension Broker {
                 retain: wanted.retain, phase: .message, group: wanted.group))
         sessions[slot].queuedBytes += message.size
         sessions[slot].soonestExpiry = min(sessions[slot].soonestExpiry, message.expiresAt)
+        if limits.notesDeviceQueues, sessions[slot].isDevice { changedQueues.note(slot) }
     }
 
     // MARK: - Room

@@ -27,7 +27,10 @@ extension Broker {
         topics[message.topic].retained = RetainedMessage(message: handle, qos: qos)
         retainedTopics.insert(name: topics.name(of: message.topic), topic: message.topic)
         gauges_.retainedMessages += 1
-        if isOwn { ownRetained += 1 }
+        if isOwn {
+            ownRetained += 1
+            ownRetainedBytes += message.size
+        }
         heldRetainedBytes += message.size
         retainedOverhead += Int(messages[handle].overhead)
         return true
@@ -36,15 +39,15 @@ extension Broker {
     /// Whether there is room for a message as its topic's retained one, in place of the one before.
     func hasRoomToRetain(_ message: Passing) -> Bool {
         guard limits.retainAvailable, !message.payload.isEmpty else { return true }
-        // The broker's own topics are few, and take no room from the clients'.
+        // The broker's own topics are bounded where they are made, and take no room from the clients'.
         if topics.name(of: message.topic).beginsWithDollar { return true }
         let old = topics[message.topic].retained
         let oldBytes = old.map { messages.size(of: $0.message) } ?? 0
         let hasPlace =
             old != nil
             || gauges_.retainedMessages - ownRetained < limits.retainedMessagesMax
-                && retainedTopics.nodeCount < limits.retainedLevelsMax
-        return hasPlace && heldRetainedBytes - oldBytes + message.size <= limits.retainedBytesMax
+                && retainedTopics.nodeCount - ownRetained < limits.retainedLevelsMax
+        return hasPlace && heldRetainedBytes - ownRetainedBytes - oldBytes + message.size <= limits.retainedBytesMax
     }
 
     mutating func clearRetained(_ topic: TopicID) {
@@ -53,7 +56,10 @@ extension Broker {
         publishers.release(old.publisher)
         retainedTopics.remove(name: topics.name(of: topic))
         gauges_.retainedMessages -= 1
-        if topics.name(of: topic).beginsWithDollar { ownRetained -= 1 }
+        if topics.name(of: topic).beginsWithDollar {
+            ownRetained -= 1
+            ownRetainedBytes -= messages.size(of: old.message)
+        }
         heldRetainedBytes -= messages.size(of: old.message)
         retainedOverhead -= Int(messages[old.message].overhead)
         messages.setRetained(old.message, false)

@@ -58,9 +58,11 @@ package struct Broker {
     var heldRetainedBytes = 0
     /// Retained messages under `$`, which only the broker itself publishes.
     var ownRetained = 0
+    var ownRetainedBytes = 0
     var retainedOverhead = 0
     /// Places taken in all queues.
     var queuedDeliveries = 0
+    var changedQueues = ChangedQueues()
     /// Messages that the room of all queues was too small for, since it last was large enough.
     var turnedAwayByAll: UInt64 = 0
     /// How many deliveries that links cannot carry may still be followed by the next one in this turn.

@@ -37,6 +37,8 @@ package struct BrokerLimits: Equatable, Sendable {
     package var sessionExpiryMax: UInt32 = .max
     /// Whether messages at QoS 0 wait for MQTT clients that are away (mosquitto's `queue_qos0_messages`).
     package var queuesQoS0 = false
+    /// Whether `takeDeviceQueues` is asked what waits for devices; else it is not noted.
+    package var notesDeviceQueues = false
     /// Whether retained messages are kept at all.
     package var retainAvailable = true
     /// Whether subscriptions may be shared.

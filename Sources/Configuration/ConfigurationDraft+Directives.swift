@@ -39,42 +39,6 @@ extension ConfigurationDraft {
         }
     }
 
-    /// `predefined_topic ID NAME`: the name goes to the end of the line, blanks inside included.
-    mutating func addPredefinedTopic(_ statement: Statement) {
-        let digits = statement.value.prefix { $0 != 0x20 && $0 != 0x09 }
-        let name = Array(statement.value.dropFirst(digits.count).drop { $0 == 0x20 || $0 == 0x09 })
-        let word = String(decoding: digits, as: UTF8.self)
-        guard let number = Self.number(word), let id = UInt16(exactly: number), (1...65_534).contains(id) else {
-            report(
-                .error, at: statement.location,
-                "\"predefined_topic\" takes an id from 1 to 65534 first, not \(word.quoted)")
-            return
-        }
-        guard !name.isEmpty else {
-            report(.error, at: statement.location, "\"predefined_topic\" needs ID NAME; the name is missing")
-            return
-        }
-        if let fault = Self.fault(inPredefinedName: name) {
-            report(.error, at: statement.location, "\"predefined_topic\": \(fault)")
-            return
-        }
-        listener.devices.predefinedTopics.append(PredefinedTopic(id: id, name: ByteString(name)))
-        listener.predefinedTopicLines.append(statement.location)
-    }
-
-    /// Why a name cannot be predefined; lengths are checked when the limits are known.
-    private static func fault(inPredefinedName name: [UInt8]) -> String? {
-        if name.contains(UInt8(ascii: "#")) || name.contains(UInt8(ascii: "+")) {
-            return "the name has a wildcard, + or #, but an id stands for one topic"
-        }
-        let clientID = Array("%c".utf8)
-        for level in name.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: true)
-        where level.count > 2 && level.indices.dropLast().contains(where: { level[$0...].starts(with: clientID) }) {
-            return "%c must be the whole of a level, as in plant/%c/temperature"
-        }
-        return nil
-    }
-
     /// `persistent_client_expiration 14d`, with mosquitto's months of 30 days and years of 365.
     mutating func setSessionExpiry(_ statement: Statement) {
         let hours = ["h": 1, "d": 24, "w": 24 * 7, "m": 24 * 30, "y": 24 * 365]

@@ -58,6 +58,7 @@ extension ConfigurationDraft {
                     + (draft.transport == .mqttsn ? "" : "name users with `scram_file`, ") + "or listen on 127.0.0.1")
         }
         if isLocal, asked == false, !hasUsers { warnNobody(at: location, areDevices: draft.transport == .mqttsn) }
+        if draft.transport == .mqttsn { checkMulticastGroups(draft, addresses) }
         return ListenerConfiguration(
             port: draft.port, addresses: addresses, toleratesMissingFamily: addresses.count > 1,
             allowsAnonymous: asked ?? (isLocal && !hasUsers), kind: kind(of: draft, security), origin: location)
@@ -75,7 +76,9 @@ extension ConfigurationDraft {
         case .mqttsn:
             var settings = draft.devices
             checkPredefinedTopics(draft)
-            settings.predefinedTopics.sort { $0.id < $1.id }
+            // Of one id, the order of the file counts.
+            settings.predefinedTopics = settings.predefinedTopics.enumerated()
+                .sorted { ($0.element.id, $0.offset) < ($1.element.id, $1.offset) }.map { $0.element }
             return .mqttsn(settings)
         }
     }
@@ -172,13 +175,13 @@ extension ConfigurationDraft {
     /// Ids that stand for two topics, topics with two ids, and names beyond the limits.
     private mutating func checkPredefinedTopics(_ draft: ListenerDraft) {
         let limits = configuration.limits
-        var linesByID: [UInt16: FileLocation] = [:]
-        var linesByName: [ByteString: FileLocation] = [:]
+        var linesByID: [PredefinedTopic: FileLocation] = [:]
+        var linesByName: [PredefinedTopic: FileLocation] = [:]
         for (topic, line) in zip(draft.devices.predefinedTopics, draft.predefinedTopicLines) {
-            if let first = linesByID.updateValue(line, forKey: topic.id) {
+            if let first = linesByID.updateValue(line, forKey: topic.withoutName) {
                 report(.error, at: line, "the predefined id \(topic.id) is taken already, in line \(first.line)")
             }
-            if let first = linesByName.updateValue(line, forKey: topic.name) {
+            if let first = linesByName.updateValue(line, forKey: topic.withoutID) {
                 report(.error, at: line, "the predefined topic has an id already, in line \(first.line)")
             }
             if topic.name.count > limits.topicBytesMax {
@@ -204,6 +207,13 @@ extension ListenerConfiguration {
         case .mqttsn: true
         }
     }
+}
+
+extension PredefinedTopic {
+    /// What may be there once: an id for the same clients.
+    fileprivate var withoutName: PredefinedTopic { PredefinedTopic(id: id, name: ByteString(), clients: clients) }
+    /// A name for the same clients.
+    fileprivate var withoutID: PredefinedTopic { PredefinedTopic(id: 0, name: name, clients: clients) }
 }
 
 extension IPAddress {

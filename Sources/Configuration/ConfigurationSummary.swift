@@ -28,9 +28,23 @@ extension ListenerConfiguration {
         case .mqttsn(let settings):
             let topics = settings.predefinedTopics.count
             let manner = settings.isStrict ? ", strict" : ""
+            let forwarders = settings.forwarders.isEmpty ? "" : ", forwarders at " + settings.forwarders.summary
             return "listener \(port) \(place) mqttsn, \(clients), gateway \(settings.gatewayID), "
-                + "\(topics) predefined \(topics == 1 ? "topic" : "topics")\(manner)"
+                + "\(topics) predefined \(topics == 1 ? "topic" : "topics")\(manner)\(settings.groupSummary)\(forwarders)"
         }
+    }
+}
+
+extension [ConfiguredForwarder] {
+    /// Each as its directive writes it: `10.0.0.7 10.0.0.0/24:1885 [fd00::7]:1885`.
+    fileprivate var summary: String {
+        map { forwarder in
+            let isWhole = forwarder.prefixBits == (forwarder.address.isV6 ? 128 : 32)
+            let prefix = isWhole ? "" : "/\(forwarder.prefixBits)"
+            guard let port = forwarder.port else { return "\(forwarder.address)\(prefix)" }
+            let host = forwarder.address.isV6 ? "[\(forwarder.address)]" : "\(forwarder.address)"
+            return "\(host)\(prefix):\(port)"
+        }.joined(separator: " ")
     }
 }
 
@@ -59,6 +73,7 @@ extension ConfiguredLimits {
             ("max_inflight_messages", Int(inflightMessagesMax)),
             ("max_clients", clientsMax),
             ("max_devices", devicesMax),
+            ("max_device_topics", deviceTopicsMax),
             ("max_queued_messages", queuedMessagesMax),
             ("max_queued_bytes", queuedBytesMax),
             ("max_queued_total_bytes", queuedTotalBytesMax),

@@ -30,10 +30,18 @@ extension DirectiveTable {
     static let deviceRows: [Directive] = [
         .number("gateway_id", in: .deviceListener, 0...255) { $0.listener.devices.gatewayID = UInt8($1) },
         .own("predefined_topic", in: .deviceListener, "ID NAME") { $0.addPredefinedTopic($1) },
+        .own("predefined_topic_for", in: .deviceListener, "CLIENTS ID NAME") { $0.addPredefinedTopicForClients($1) },
+        .number("device_message_size", in: .deviceListener, 16...65_507, "bytes") {
+            $0.listener.devices.messageBytesMax = $1
+        },
+        .own("device_message_size_for", in: .deviceListener, "CLIENTS BYTES") { $0.addMessageSize($1) },
         .number("retry_interval", in: .deviceListener, 1...3600, "seconds") {
             $0.listener.devices.retryInterval = .seconds($1)
         },
         .number("retry_count", in: .deviceListener, 0...100) { $0.listener.devices.retryCount = $1 },
+        .number("wait_interval", in: .deviceListener, 1...86_400, "seconds") {
+            $0.listener.devices.waitInterval = .seconds($1)
+        },
         .number("sleep_queue_messages", in: .deviceListener, 1...1_000_000) {
             $0.listener.devices.sleepQueueMessagesMax = $1
         },
@@ -43,5 +51,6 @@ extension DirectiveTable {
         .flag("strict", in: .deviceListener) { $0.listener.devices.isStrict = $1 },
         .flag("allow_anonymous_publish", in: .deviceListener) { $0.listener.devices.allowsAnonymousPublish = $1 },
         .flag("allow_inline_names", in: .deviceListener) { $0.listener.devices.allowsInlineNames = $1 },
+        .own("forwarder", in: .deviceListener, "ADDRESS[/PREFIX][:PORT]") { $0.addForwarder($1) },
     ]
 }

@@ -74,12 +74,25 @@ package struct WebSocketSettings: Equatable, Sendable {
 package struct SNListenerSettings: Equatable, Sendable {
     /// The GwId that this listener answers SEARCHGW with (`gateway_id`), MQTT-SN 1.2 §5.3.9.
     package var gatewayID: UInt8 = 1
+    /// Where devices look for this gateway, one for each group and interface (`multicast_group`), MQTT-SN 1.2 §6.1;
+    /// empty: ADVERTISE is not sent [D-42].
+    package var multicastGroups: [MulticastGroup] = []
+    /// T_ADV: seconds between two ADVERTISE (`advertise_interval`), MQTT-SN 1.2 §7.2.
+    package var advertiseIntervalSeconds: UInt16 = 900
+    /// How many routers what is said in groups may pass, plus one (`multicast_hops`) [D-66].
+    package var multicastHops: UInt8 = 1
     /// Topics known to both sides without registration, ascending by id (`predefined_topic`), MQTT-SN 1.2 §6.7.
     package var predefinedTopics: [PredefinedTopic] = []
     /// T_retry: how long an answer is waited for (`retry_interval`), MQTT-SN 1.2 §7.2.
     package var retryInterval = Duration.seconds(10)
     /// N_retry: how often a message is sent again before the device is lost (`retry_count`), MQTT-SN 1.2 §7.2.
     package var retryCount = 4
+    /// T_WAIT: how long a device is left alone that answered "congestion" (`wait_interval`), MQTT-SN 1.2 §7.2.
+    package var waitInterval = Duration.seconds(60)
+    /// The longest message sent to a device, in bytes (`device_message_size`).
+    package var messageBytesMax = 1_400
+    /// The same for clients whose ids fit, the first that does (`device_message_size_for`).
+    package var messageSizes: [ClientMessageSize] = []
     /// Messages kept for a sleeping device (`sleep_queue_messages`), DESIGN §7.
     package var sleepQueueMessagesMax = 64
     /// Bytes kept for a sleeping device (`sleep_queue_bytes`), DESIGN §7.
@@ -91,19 +104,37 @@ package struct SNListenerSettings: Equatable, Sendable {
     package var allowsAnonymousPublish = false
     /// Whether PUBLISH at QoS -1 may carry the topic name in its data (`allow_inline_names`) [D-32].
     package var allowsInlineNames = false
+    /// Whose encapsulated messages are taken (`forwarder`), MQTT-SN 1.2 §5.5 [D-48].
+    package var forwarders: [ConfiguredForwarder] = []
 
     package init() {}
 }
 
-/// One `predefined_topic ID NAME`: MQTT-SN 1.2 §6.7.
-package struct PredefinedTopic: Equatable, Sendable {
+/// One `predefined_topic ID NAME` or `predefined_topic_for CLIENTS ID NAME`: MQTT-SN 1.2 §6.7.
+package struct PredefinedTopic: Hashable, Sendable {
     /// 1 to 65,534.
     package var id: UInt16
     /// A topic name; `%c` as a whole level stands for the client id of the device.
     package var name: ByteString
+    /// Whose id it is (`predefined_topic_for`); nil for all clients that have no such id of their own.
+    package var clients: GlobPattern?
 
-    package init(id: UInt16, name: ByteString) {
+    package init(id: UInt16, name: ByteString, clients: GlobPattern? = nil) {
         self.id = id
         self.name = name
+        self.clients = clients
+    }
+}
+
+/// One `device_message_size_for CLIENTS BYTES`.
+package struct ClientMessageSize: Equatable, Sendable {
+    /// The clients whose ids fit.
+    package var clients: GlobPattern
+    /// The longest message they are sent, 16 to 65,507 bytes.
+    package var bytes: Int
+
+    package init(clients: GlobPattern, bytes: Int) {
+        self.clients = clients
+        self.bytes = bytes
     }
 }

@@ -31,6 +31,8 @@ struct ListenerDraft {
     var devices = SNListenerSettings()
     /// Where each predefined topic was given, in the order of the file.
     var predefinedTopicLines: [FileLocation] = []
+    /// Where each of the multicast groups was given, in the order of the file.
+    var multicastGroupLines: [FileLocation] = []
     /// The directives that only one transport has, with their places.
     var mqttOnly: [Statement] = []
     var devicesOnly: [Statement] = []

@@ -1,4 +1,5 @@
 package import Bytes
+internal import GatewayCore
 internal import MQTTSNWire
 package import Messaging
 
@@ -26,6 +27,16 @@ package struct DatagramOutbox {
         let offset = bytes.count
         guard packet.encode(into: &bytes) else { return nil }
         let count = bytes.count - offset
+        entries.append(Entry(offset: offset, count: count, path: path))
+        return count
+    }
+
+    /// Encodes a message in the encapsulation for a node behind a forwarder, both as one datagram. Its length, or nil
+    /// if it is too long. It goes to one node, so that the broadcast radius is 0 [D-61]. [SN-5.5]
+    mutating func append(_ packet: SNPacket, to path: DatagramPath, behind node: WirelessNodeID) -> Int? {
+        let offset = bytes.count
+        let count = node.withView { SNEncapsulation.encode(packet, radius: 0, wirelessNodeID: $0, into: &bytes) }
+        guard let count else { return nil }
         entries.append(Entry(offset: offset, count: count, path: path))
         return count
     }

@@ -117,6 +117,7 @@ extension Engine {
             case .sendRegister(let topicID, let msgID, let handle, let path):
                 guard let message = broker.message(handle, now: now) else { continue }
                 send(.register(topicID: topicID, msgID: msgID, topicName: message.topicName), to: path)
+            case .multicast(let packet, let link, let hops): multicast(packet, to: link, hops: hops)
             case .request(let link, let request): pending.append(.link(link, request))
             case .anonymousPublish(let publish, _): pending.append(.anonymous(publish))
             case .log(let log): logs.append(.device(log))
@@ -126,12 +127,20 @@ extension Engine {
     }
 
     private mutating func send(_ packet: SNPacket, to path: DatagramPath) {
-        guard let count = outbox.append(packet, to: path) else {
+        let count = path.node == 0 ? outbox.append(packet, to: path) : forward(packet, to: path)
+        guard let count else {
             datagramCounters.tooLong += 1
             return
         }
         datagramCounters.sent += 1
         datagramCounters.bytesSent += UInt64(count)
+    }
+
+    /// For a node behind a forwarder. Not inlined, for most devices have none in front of them.
+    @inline(never)
+    private mutating func forward(_ packet: SNPacket, to path: DatagramPath) -> Int? {
+        guard let node = gateway.node(of: path) else { return nil }
+        return outbox.append(packet, to: path, behind: node)
     }
 
     mutating func handleDatagram(_ bytes: ByteView, from path: DatagramPath, now: Now) {

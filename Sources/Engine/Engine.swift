@@ -19,6 +19,8 @@ package struct Engine {
 
     /// Datagrams to be sent since the outbox was last cleared.
     package internal(set) var outbox = DatagramOutbox()
+    /// What is to be sent to multicast groups, since it was last taken.
+    var multicasts: [Multicast] = []
     /// What is worth a line in the log, since it was last taken.
     package internal(set) var logs: [EngineLog] = []
 
@@ -30,6 +32,7 @@ package struct Engine {
     var firstPending = 0
 
     var statistics: Statistics
+    var deviceTopics: DeviceTopics
     /// The process's memory that is resident, in bytes, as the adapter saw it last: what `$SYS/broker/heap/current`
     /// says. 0 for unknown: then it says nothing.
     package var residentBytes = 0
@@ -38,9 +41,14 @@ package struct Engine {
     package init(settings: EngineSettings, seed: UInt64, now: Now) {
         self.settings = settings
         var generator = SeededGenerator(seed: seed)
-        broker = Broker(limits: settings.broker, seed: generator.next())
+        deviceTopics = DeviceTopics(countMax: settings.sysInterval == nil ? 0 : settings.deviceTopicsMax)
+        var limits = settings.broker
+        limits.notesDeviceQueues = deviceTopics.countMax > 0
+        broker = Broker(limits: limits, seed: generator.next())
         connections = Connections(limits: settings.connections)
-        gateway = Gateway(configuration: settings.gateway, seed: generator.next())
+        var configuration = settings.gateway
+        configuration.notesChanges = deviceTopics.countMax > 0
+        gateway = Gateway(configuration: configuration, seed: generator.next())
         statistics = Statistics(startedAt: now, interval: settings.sysInterval)
     }
 
@@ -146,6 +154,7 @@ package struct Engine {
 
     /// When to call `advance(to:)` at the latest; nil when only input can change anything.
     package var nextDeadline: Deadline? {
+        if let deadline = deviceTopicsDeadline { return deadline }
         let ofBroker = Self.earlier(broker.nextDeadline, statistics.nextDeadline)
         return Self.earlier(ofBroker, Self.earlier(connections.nextDeadline, gateway.nextDeadline))
     }
@@ -179,6 +188,7 @@ package struct Engine {
         broker.advance(to: now, into: &brokerEffects)
         settle(now)
         publishStatistics(now)
+        publishDevices(now)
     }
 
     /// Ends what was silent too long, one after the other: each may have a will for very many. What has cost a turn's
@@ -246,6 +256,8 @@ package struct EngineSettings {
     package var logsSubscriptions = false
     /// How often `$SYS` is published; nil for never.
     package var sysInterval: Duration? = .seconds(10)
+    /// How many devices have a topic below `$SYS/broker/sn/devices`; 0, or no `sysInterval`: none [D-86].
+    package var deviceTopicsMax = 10_000
     /// What `$SYS/broker/version` says.
     package var version: ByteString = "dormouse"
 

@@ -105,9 +105,10 @@ extension Engine {
         for figure in statistics.update(totals(), resident: residentBytes, now: now) {
             publishOwn(figure.name, figure.value, now)
         }
+        noteDeviceQueues()
     }
 
-    private mutating func publishOwn(_ name: ByteString, _ value: ByteString, _ now: Now) {
+    mutating func publishOwn(_ name: ByteString, _ value: ByteString, _ now: Now) {
         name.withView { topic in
             value.withView { payload in
                 let publish = IncomingPublish(topic: .name(topic), qos: .atMostOnce, retain: true, payload: payload)
@@ -172,13 +173,20 @@ extension Engine {
         let devices = gateway.counters
         return [
             Figure("sn/devices", devices.devicesConnected),
-            Figure("sn/devices/active", devices.devicesActive),
-            Figure("sn/devices/asleep", devices.devicesAsleep + devices.devicesAwake),
-            Figure("sn/devices/lost", devices.devicesLost),
+            Figure("sn/states/active", devices.devicesActive),
+            Figure("sn/states/asleep", devices.devicesAsleep + devices.devicesAwake),
+            Figure("sn/states/lost", devices.devicesLost),
+            Figure("sn/states/shown", deviceTopics.count),
             Figure("sn/messages/received", datagramCounters.received),
             Figure("sn/messages/sent", datagramCounters.sent),
             Figure("sn/messages/malformed", devices.malformed),
             Figure("sn/messages/retransmitted", devices.retransmitted),
+            Figure("sn/messages/forwarded", devices.forwarded),
+            Figure("sn/messages/forwarded/refused", devices.forwardersRefused + devices.nodeIDsTooLong),
+            Figure("sn/discovery/searches", devices.groupSearches),
+            Figure("sn/discovery/advertisements heard", devices.advertisementsHeard),
+            Figure("sn/discovery/answers heard", devices.gatewayInfosHeard),
+            Figure("sn/discovery/gateway id conflicts", devices.gatewayIDConflicts),
         ]
     }
     /// What became of every delivery: `owed` is the sum of all the others, at any moment.

@@ -13,8 +13,6 @@ extension Gateway {
 
         /// Up to this share of `retryInterval` is added by chance, so that devices do not answer in chorus; percent.
         package var retryJitterPercent = 20
-        /// T_WAIT: how long deliveries rest after a device answered "congestion" [D-46].
-        package var waitInterval: Duration = .seconds(60)
         /// How long the old address of a device has to answer when a newcomer claims its client id [D-15].
         package var challengeInterval: Duration = .seconds(3)
         /// How much longer than it said a device may be silent [D-20].
@@ -24,6 +22,8 @@ extension Gateway {
         /// Seconds that a session with CleanSession=0 outlives its connection; `UInt32.max` for ever.
         package var sessionExpiryInterval: UInt32 = .max
 
+        /// Whether `takeChange` is asked for the devices that changed; else they are not noted.
+        package var notesChanges = false
         /// Device records: connected, asleep, or away with a session.
         package var devicesMax = 100_000
         /// Normal topic ids in each device's table (§7.3).
@@ -58,12 +58,21 @@ extension Gateway.Configuration {
         package var allowsAnonymous = true
         /// GwId in GWINFO and ADVERTISE (§5.3.6).
         package var gatewayID: UInt8 = 1
+        /// Multicast groups, once for each interface, where devices look for this gateway (§6.1); 0: it says nothing
+        /// by itself [D-42].
+        package var groupLinks: UInt16 = 0
+        /// T_ADV: seconds between two ADVERTISE, at least 1 (§7.2).
+        package var advertiseInterval: UInt16 = 900
+        /// Time to live, or hop limit, of what is said in groups, at most [D-66].
+        package var groupHops: UInt8 = 1
         /// Topic ids that devices know without asking (§6.7).
         package var predefinedTopics: [PredefinedTopic] = []
         /// T_retry: how long to wait for an answer before a packet is sent again (§7.2).
         package var retryInterval: Duration = .seconds(10)
         /// N_retry: how often a packet is sent again before its receiver is given up (§7.2).
         package var retryCount = 4
+        /// T_WAIT: how long deliveries rest after a device answered "congestion" [D-46].
+        package var waitInterval: Duration = .seconds(60)
         /// What may wait for a sleeping device.
         package var sleepQueue = QueueLimits(messages: 64, bytes: 16 << 10)
         /// Where a device may turn up without being questioned [D-13].
@@ -76,8 +85,13 @@ extension Gateway.Configuration {
         package var allowsInlineNames = false
         /// Put before each client id that comes in here [D-45].
         package var clientIDPrefix = ByteString()
-        /// The longest message sent to a device, in bytes; deliveries that need more are dropped [D-43].
+        /// The longest message sent to a device, in bytes, with encapsulation; deliveries that need more are dropped
+        /// [D-43].
         package var messageBytesMax = 1_400
+        /// The same for clients whose ids fit a pattern, the first that does; it goes before `messageBytesMax`.
+        package var messageBytesMaxOfClients: [(clients: GlobPattern, bytes: Int)] = []
+        /// Whose encapsulated messages are taken [D-48].
+        package var forwarders: [Forwarder] = []
 
         package init() {}
     }
@@ -98,10 +112,13 @@ extension Gateway.Configuration {
         package var id: UInt16
         /// The topic's name; `%c` in it stands for the client id.
         package var name: ByteString
+        /// Whose id it is: of the clients whose ids fit. nil for all that have no such id of their own.
+        package var clients: GlobPattern?
 
-        package init(id: UInt16, name: ByteString) {
+        package init(id: UInt16, name: ByteString, clients: GlobPattern? = nil) {
             self.id = id
             self.name = name
+            self.clients = clients
         }
     }
 
@@ -125,6 +142,6 @@ extension Gateway.Configuration {
     /// One rule of the listener, without a copy of all: they are looked at with each delivery.
     @inline(__always)
     func rule<Value>(_ rule: (Listener) -> Value, of listener: UInt16) -> Value {
-        Int(listener) < listeners.count ? rule(listeners[Int(listener)]) : rule(Listener())
+        Int(listener) < listeners.count ? rule(listeners[Int(listener)]) : rule(unlisted)
     }
 }

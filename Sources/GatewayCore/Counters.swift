@@ -16,8 +16,12 @@ extension Gateway {
         package var rateLimited = 0
         /// Messages that a gateway does not get, or that make no sense in the device's state.
         package var unexpected = 0
-        /// Messages of nodes behind forwarders, which are not served yet.
-        package var encapsulated = 0
+        /// Messages of nodes behind forwarders, whatever became of them [D-48].
+        package var forwarded = 0
+        /// Encapsulated messages from addresses that are no forwarder's [D-48].
+        package var forwardersRefused = 0
+        /// Encapsulated messages with a Wireless Node Id that is too long [D-60].
+        package var nodeIDsTooLong = 0
         /// PUBLISH, REGISTER and the like sent again.
         package var retransmitted = 0
         /// Devices given up because they did not answer.
@@ -38,6 +42,14 @@ extension Gateway {
         package var connectsRefused = 0
         /// Deliveries that came while another was under way; the broker keeps them.
         package var deliveriesOutOfTurn = 0
+        /// SEARCHGW in multicast groups.
+        package var groupSearches = 0
+        /// ADVERTISE of other gateways in our groups.
+        package var advertisementsHeard = 0
+        /// GWINFO of others, gateways and clients, in our groups.
+        package var gatewayInfosHeard = 0
+        /// ADVERTISE and GWINFO of gateways that have our GwId [D-68].
+        package var gatewayIDConflicts = 0
 
         /// Devices that are connected, asleep ones included.
         package var devicesConnected: Int { devicesActive + devicesAsleep + devicesAwake }

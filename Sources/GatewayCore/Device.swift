@@ -32,6 +32,8 @@ struct Device {
     var isBound = false
     /// Whether somebody else claims its client id [D-15].
     var isChallenged = false
+    /// Whether it stands among those that changed.
+    var isChangeNoted = false
     /// Whether the log knows that its topic table is full.
     var isTableFullLogged = false
     /// When what was sent is sent again; nil while nothing is awaited or the device sleeps.

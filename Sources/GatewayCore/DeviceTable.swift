@@ -8,9 +8,12 @@ struct DeviceTable {
     private var byPath = SlotIndex()
     private var byName = SlotIndex()
     private let hasher: KeyHasher
+    /// The wireless nodes that records and claims have in their paths [D-48].
+    var nodes: NodeTable
 
     init(hasher: KeyHasher) {
         self.hasher = hasher
+        nodes = NodeTable(hasher: hasher)
     }
 
     /// How many records there are.
@@ -35,6 +38,7 @@ struct DeviceTable {
     func slot(at path: DatagramPath) -> Int? {
         byPath.slot(hash: hasher.hash(path)) {
             devices[$0].path.remote == path.remote && devices[$0].path.listener == path.listener
+                && devices[$0].path.node == path.node
         }
     }
 
@@ -48,6 +52,7 @@ struct DeviceTable {
     /// Adds a record, which must have a name that no other has, and returns its slot.
     mutating func insert(_ device: Device) -> Int {
         let hash = device.clientID.withView(hasher.hash)
+        nodes.hold(device.path.node)
         let slot: Int
         if let free = freeSlots.popLast() {
             slot = free
@@ -63,6 +68,7 @@ struct DeviceTable {
     /// Forgets the record.
     mutating func remove(_ slot: Int) {
         unbind(slot)
+        nodes.release(devices[slot].path.node)
         byName.remove(hash: devices[slot].clientID.withView(hasher.hash), slot: slot)
         devices[slot].clientID = ByteString()
         devices[slot].topics = TopicRegistry()
@@ -73,6 +79,8 @@ struct DeviceTable {
     /// From now on datagrams from there belong to this device. Nobody else may be bound to the address.
     mutating func bind(_ slot: Int, to path: DatagramPath) {
         unbind(slot)
+        nodes.hold(path.node)
+        nodes.release(devices[slot].path.node)
         devices[slot].path = path
         devices[slot].isBound = true
         byPath.insert(hash: hasher.hash(path), slot: slot)

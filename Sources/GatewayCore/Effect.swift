@@ -13,6 +13,8 @@ extension Gateway {
         case sendPublish(PublishHeader, message: MessageHandle, to: DatagramPath)
         /// Send REGISTER with the topic name of `message`, or send it again (§5.4.10).
         case sendRegister(topicID: UInt16, msgID: UInt16, message: MessageHandle, to: DatagramPath)
+        /// Send this message to a multicast group, with this time to live or hop limit.
+        case multicast(SNPacket, to: GroupLink, hops: UInt8)
         /// Ask the broker; the answers come back as `Event.answered`.
         case request(LinkID, LinkRequest)
         /// PUBLISH at QoS -1 from somebody who is not connected, under the listener's own access rules [D-33].

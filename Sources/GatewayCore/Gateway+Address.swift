@@ -30,7 +30,10 @@ extension Gateway {
     func mayMove(from old: DatagramPath, to new: DatagramPath) -> Bool {
         switch configuration.rules(of: new.listener).rebind {
         case .never: false
-        case .port: old.remote.with(port: 0) == new.remote.with(port: 0) && old.listener == new.listener
+        case .port:
+            // Another port of the forwarder is one too, another node behind it is another address [D-62].
+            old.remote.with(port: 0) == new.remote.with(port: 0) && old.listener == new.listener
+                && old.node == new.node
         case .address: true
         }
     }
@@ -38,7 +41,8 @@ extension Gateway {
     /// The device is reached somewhere else from now on.
     mutating func move(_ slot: Int, to path: DatagramPath) {
         takeAddress(path, for: slot)
-        log(.moved(table[slot].clientID, to: path))
+        noteChange(slot)
+        log(.moved(table[slot].clientID, to: address(of: path)))
     }
 
     /// Gives the address to the device; whoever had it before is not there any more.
@@ -93,6 +97,7 @@ extension Gateway {
             return clientID.withView { refuse($0, path, .congestion) }
         }
         challenges.append(Challenge(slot: slot, path: path, request: request, due: challengeStep()))
+        table.nodes.hold(path.node)
         table[slot].isChallenged = true
         send(.pingreq(clientID: .empty), to: slot)  // [SN-6.11]
         arm(slot)
@@ -112,7 +117,7 @@ extension Gateway {
         guard let challenge = takeChallenge(slot) else { return }
         let clientID = table[slot].clientID
         clientID.withView { refuse($0, challenge.path, .congestion) }
-        log(.claimRejected(clientID, at: challenge.path))
+        log(.claimRejected(clientID, at: address(of: challenge.path)))
     }
 
     /// The owner has not spoken since it was last asked: once more, or the session moves.
@@ -146,6 +151,9 @@ extension Gateway {
         guard table[slot].isChallenged else { return nil }
         table[slot].isChallenged = false
         guard let place = challenges.firstIndex(where: { $0.slot == slot }) else { return nil }
-        return challenges.remove(at: place)
+        let challenge = challenges.remove(at: place)
+        // The number stays good until the event is dealt with, and so does a claim.
+        table.nodes.release(challenge.path.node)
+        return challenge
     }
 }

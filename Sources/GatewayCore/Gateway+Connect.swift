@@ -191,7 +191,7 @@ extension Gateway {
         table[slot].heard = now.instant
         table[slot].hasSpoken = false
         send(.connack(.accepted), to: slot)
-        log(.connected(table[slot].clientID, at: table[slot].path, sessionPresent: sessionPresent))
+        log(.connected(table[slot].clientID, at: address(of: table[slot].path), sessionPresent: sessionPresent))
         ask(slot, .window(isOpen: true))
         restartExchange(slot)
         arm(slot)
@@ -207,7 +207,8 @@ extension Gateway {
     mutating func refuse(_ clientID: ByteView, _ path: DatagramPath, _ code: SNReturnCode) {
         counters.connectsRefused += 1
         send(.connack(code), to: path)
-        log(.refused(ByteString(clientID.dropLast(beyond: configuration.clientIDBytesMax)), at: path, code))
+        let shown = ByteString(clientID.dropLast(beyond: configuration.clientIDBytesMax))
+        log(.refused(shown, at: address(of: path), code))
     }
 
     /// Nothing comes of a CONNECT [D-35].

@@ -11,8 +11,8 @@ extension Gateway {
             counters.deliveriesOutOfTurn += 1
             return
         }
-        let bytesMax = configuration.rule({ $0.messageBytesMax }, of: table[slot].path.listener)
-        let bytes = encodedBytes(fields: 5, message.payload.count)
+        let bytesMax = messageBytesMax(slot)
+        let bytes = encodedBytes(fields: 5, message.payload.count) + wrappingBytes(slot)
         guard bytes <= bytesMax else { return dropTooLong(bytes, delivery, slot) }
         if let alias = table[slot].topics.alias(of: delivery.topic) {
             return start(.publishing(Downlink(delivery, alias)), slot)
@@ -26,12 +26,24 @@ extension Gateway {
         case .known:
             start(.publishing(downlink), slot)
         case .unknown:
-            let bytes = encodedBytes(fields: 4, message.topicName.count)
+            let bytes = encodedBytes(fields: 4, message.topicName.count) + wrappingBytes(slot)
             guard bytes <= bytesMax else { return dropTooLong(bytes, delivery, slot) }
             start(register(downlink, slot), slot)
         case .refused:
             counters.droppedTopicRefused += 1
             ask(slot, .abandon(packetIdentifier: delivery.packetIdentifier))
+        }
+    }
+
+    /// The longest message that the device may be sent, in bytes [D-43].
+    private func messageBytesMax(_ slot: Int) -> Int {
+        let listener = table[slot].path.listener
+        guard configuration.rule({ !$0.messageBytesMaxOfClients.isEmpty }, of: listener) else {
+            return configuration.rule({ $0.messageBytesMax }, of: listener)
+        }
+        let rules = configuration.rules(of: listener)
+        return table[slot].clientID.withView { name in
+            rules.messageBytesMaxOfClients.first { $0.clients.matches(name) }?.bytes ?? rules.messageBytesMax
         }
     }
 
@@ -59,9 +71,16 @@ extension Gateway {
     /// Takes the next step, or keeps it for when the device listens.
     private mutating func start(_ exchange: Exchange, _ slot: Int) {
         table[slot].exchange = exchange
+        endWait(slot)
+        if isListening(slot) { transmit(slot) }
+    }
+
+    /// What the exchange awaited has come, or is awaited no longer. A will handshake that goes on in the meantime, from
+    /// sleep, keeps its own wait: a late answer to a delivery says nothing about it.
+    private mutating func endWait(_ slot: Int) {
+        if case .connecting = table[slot].state { return }
         table[slot].retries = 0
         table[slot].retryAt = nil
-        if isListening(slot) { transmit(slot) }
     }
 
     /// Whether the device takes deliveries now.
@@ -111,7 +130,7 @@ extension Gateway {
     /// The exchange is over: the broker hears how, and sends what comes next.
     private mutating func finish(_ request: LinkRequest, _ slot: Int) {
         table[slot].exchange = .idle
-        table[slot].retryAt = nil
+        endWait(slot)
         guard countInWake(slot) else { return ask(slot, request) }
         // The window closes first, so that nothing comes after the last message of this wake [D-17].
         ask(slot, .window(isOpen: false))
@@ -125,16 +144,20 @@ extension Gateway {
         transmit(slot)
     }
 
-    /// Goes on after a CONNECT with what was under way: the device may have to be told its topic id first [D-03].
+    /// Goes on after a CONNECT with what was under way: the device may have to be told its topic id first [D-03]. A
+    /// REGISTER gets a new MsgId: REGACK to the one before may come from the time before a restart [D-51].
     mutating func restartExchange(_ slot: Int) {
-        if case .publishing(let downlink) = table[slot].exchange { return begin(downlink, slot) }
-        resumeExchange(slot)
+        switch table[slot].exchange {
+        case .publishing(let downlink), .registering(let downlink, _): begin(downlink, slot)
+        case .idle, .recording, .releasing, .resting: resumeExchange(slot)
+        }
     }
 
     /// The device wants a pause: the same delivery comes again after T_WAIT [D-06] [D-46].
     private mutating func rest(_ downlink: Downlink, _ slot: Int) {
-        table[slot].retries = 0
-        table[slot].exchange = .resting(downlink, until: now.instant + configuration.waitInterval)
+        endWait(slot)
+        let interval = configuration.rule({ $0.waitInterval }, of: table[slot].path.listener)
+        table[slot].exchange = .resting(downlink, until: now.instant + interval)
         switch table[slot].state {
         case .awake:
             ask(slot, .window(isOpen: false))
@@ -142,13 +165,15 @@ extension Gateway {
         case .active:
             transmit(slot)
         case .connecting, .asleep, .disconnected, .lost:
-            table[slot].retryAt = nil
+            break
         }
     }
 
     // MARK: - Answers of the device
 
     mutating func regackReceived(topicID: UInt16, msgID: UInt16, _ code: SNReturnCode, _ slot: Int) {
+        // Who has sent CONNECT may have been restarted since it said that, and know nothing of it [D-51].
+        if case .connecting = table[slot].state { return }
         guard case .registering(let downlink, msgID) = table[slot].exchange, downlink.reference.id == topicID else {
             return
         }

@@ -109,6 +109,7 @@ extension Gateway {
         store(nil, slot)
         timers.cancel(slot)
         counters[table[slot].state.kind] -= 1
+        noteRemoval(slot)
         table.remove(slot)
     }
 }

@@ -11,7 +11,10 @@ extension Gateway {
         let old = predefinedTopics[place(of: table[slot].path.listener)]
         let new = predefinedTopics[place(of: listener)]
         for alias in table[slot].topics.aliases where alias.reference.type == .predefined {
-            guard old.pattern(alias.reference.id) != new.pattern(alias.reference.id) else { continue }
+            let id = alias.reference.id
+            guard old.pattern(id, of: table[slot].clientID) != new.pattern(id, of: table[slot].clientID) else {
+                continue
+            }
             _ = table[slot].topics.removeAlias(of: alias.topic)
             renumber(alias, slot)
             ask(slot, .forget(alias.topic))

@@ -5,6 +5,7 @@ internal import Messaging
 
 /// Who a message is from, and which procedure it belongs to.
 extension Gateway {
+    /// A message of whoever is reached by `path`, unwrapped if a forwarder brought it.
     mutating func received(_ packet: SNPacket, from path: DatagramPath) {
         guard let slot = table.slot(at: path) else { return strangerSent(packet, from: path) }
         heard(slot, path)
@@ -34,9 +35,8 @@ extension Gateway {
         case .willMsgUpd(let message): willMsgUpdReceived(message, slot)
         case .disconnect(let duration): disconnectReceived(seconds: duration ?? 0, slot)
         case .searchGW: answerSearch(from: path)
-        case .encapsulated: counters.encapsulated += 1
         case .connect, .advertise, .gwInfo, .connack, .willTopicReq, .willMsgReq, .suback, .unsuback, .willTopicResp,
-            .willMsgResp:
+            .willMsgResp, .encapsulated:
             counters.unexpected += 1
         }
     }
@@ -61,12 +61,12 @@ extension Gateway {
             wakeFromElsewhere(clientID, from: path)
         case .searchGW:
             answerSearch(from: path)
-        case .encapsulated:
-            counters.encapsulated += 1
         case .advertise, .gwInfo, .connack, .willTopicReq, .willMsgReq, .regack, .suback, .unsuback, .willTopicResp,
-            .willMsgResp:
+            .willMsgResp, .encapsulated:
             // What only gateways say is never answered: two of them would not find an end.
             counters.unexpected += 1
+        case .disconnect where !goodbyes.allows(path, at: now.instant):
+            counters.rateLimited += 1  // [D-70]
         case .willTopic, .willMsg, .register, .publish, .puback, .pubrec, .pubrel, .pubcomp, .subscribe,
             .unsubscribe, .pingreq, .pingresp, .disconnect, .willTopicUpd, .willMsgUpd:
             turnAway(path)

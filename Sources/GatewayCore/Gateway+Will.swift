@@ -118,5 +118,5 @@ extension Gateway {
 
 extension Will {
     /// What it takes to keep it, nearly.
-    fileprivate var storedBytes: Int { topic.count + payload.count }
+    var storedBytes: Int { topic.count + payload.count }
 }

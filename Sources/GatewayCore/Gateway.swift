@@ -40,7 +40,14 @@ package struct Gateway {
     /// Bytes of all stored wills.
     var willBytes = 0
     var strangerReplies: RateLimiter
+    var goodbyes = Goodbyes()
     var anonymousPublishes: RateLimiter
+    /// Devices that changed, for those who show them.
+    var changes = Changes()
+    /// What is due in multicast groups.
+    var discovery = Discovery()
+    /// Lines about forwarders: one a second.
+    var forwarderLogs = RateLimiter(perSecond: 1)
 
     /// The time of the event being handled.
     var now = Now(instant: Instant(nanoseconds: 0), unixSeconds: 0)
@@ -83,28 +90,41 @@ package struct Gateway {
     /// Takes one event and appends what must happen because of it.
     package mutating func handle(_ event: Event, now: Now, into effects: inout [Effect]) {
         self.now = now
+        if table.nodes.hasIdle { table.nodes.forgetIdle() }
         swap(&self.effects, &effects)
         switch event {
+        case .received(.encapsulated(_, let nodeID, let message), let path):
+            forwarded(message, of: nodeID, by: path)
         case .received(let packet, let path): received(packet, from: path)
+        case .receivedInGroup(let packet, let path, let link, let isOwn):
+            heard(packet, from: path, inGroup: link, isOwn: isOwn)
         case .undecodable: counters.malformed += 1
         case .answered(let slot, let answer, let message): answered(slot, answer, message)
-        case .shutDown: shutDown()
+        case .serving: startServing()
+        case .shutDown:
+            stopServing()
+            shutDown()
         }
         admitClaims()
         swap(&self.effects, &effects)
     }
 
     /// When to call `advance`; nil if only an event can change anything. It may come earlier than anything is due.
-    package var nextDeadline: Deadline? { timers.nextDeadline }
+    package var nextDeadline: Deadline? {
+        guard let due = discovery.nextDeadline else { return timers.nextDeadline }
+        return min(due, timers.nextDeadline ?? due)
+    }
 
     /// Does what is due at `now`.
     package mutating func advance(to now: Now, into effects: inout [Effect]) {
         self.now = now
+        if table.nodes.hasIdle { table.nodes.forgetIdle() }
         swap(&self.effects, &effects)
         while let slot = timers.expire(to: now.instant) {
             deadlineReached(slot)
             admitClaims()
         }
+        advanceDiscovery()
         swap(&self.effects, &effects)
     }
 }
@@ -166,6 +186,7 @@ extension Gateway {
         counters[table[slot].state.kind] -= 1
         counters[state.kind] += 1
         table[slot].state = state
+        noteChange(slot)
     }
 
     /// Sees to it that the device is looked at when the next thing is due. A deadline that moved back is left as it

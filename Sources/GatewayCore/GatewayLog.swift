@@ -3,7 +3,7 @@ package import Messaging
 
 /// What the gateway has to say about its devices, for logs and for `$SYS`.
 package enum GatewayLog: Equatable, Sendable {
-    case connected(ClientID, at: DatagramPath, sessionPresent: Bool)
+    case connected(ClientID, at: DeviceAddress, sessionPresent: Bool)
     /// The device said goodbye, or the broker ended its link for the reason given.
     case disconnected(ClientID, CloseReason?)
     /// Seconds of sleep that the device announced.
@@ -11,17 +11,23 @@ package enum GatewayLog: Equatable, Sendable {
     /// Nothing heard, or no answer after all retries.
     case lost(ClientID)
     /// CONNECT was answered with this code.
-    case refused(ClientID, at: DatagramPath, SNReturnCode)
+    case refused(ClientID, at: DeviceAddress, SNReturnCode)
     /// The device is now reached at another address [D-13] [D-15].
-    case moved(ClientID, to: DatagramPath)
+    case moved(ClientID, to: DeviceAddress)
     /// Somebody else claimed the client id while its owner answered [D-15].
-    case claimRejected(ClientID, at: DatagramPath)
+    case claimRejected(ClientID, at: DeviceAddress)
     /// The device refused this topic id: its topic is not delivered any more [D-06] [D-07].
     case topicRefused(ClientID, topicID: UInt16, SNReturnCode)
     /// The device does not know a predefined topic id that it subscribed to [D-07].
     case predefinedTopicRefused(ClientID, topicID: UInt16, SNReturnCode)
     /// A delivery was longer than the device's listener allows: bytes needed [D-43].
     case tooLong(ClientID, bytes: Int)
+    /// Another gateway in one of our groups has our GwId [D-68].
+    case gatewayIDTaken(UInt8, by: DatagramPath)
     /// The device's topic table is full.
     case topicTableFull(ClientID)
+    /// An encapsulated message came from an address that is no forwarder's; once a second at most [D-48].
+    case forwarderRefused(DeviceAddress)
+    /// A forwarder's Wireless Node Id has so many bytes, more than are taken; once a second at most [D-60].
+    case nodeIDTooLong(DeviceAddress, bytes: Int)
 }

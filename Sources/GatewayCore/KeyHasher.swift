@@ -11,11 +11,13 @@ struct KeyHasher {
         self.second = second | 1
     }
 
-    /// Where a device is reached: remote address and listener. The local address is no part of it.
+    /// Where a device is reached: remote address, listener and node. The local address is no part of it.
     @inline(__always)
     func hash(_ path: DatagramPath) -> UInt32 {
         let remote = path.remote
-        let tail = UInt64(remote.scopeID) << 32 | UInt64(remote.port) << 16 | UInt64(path.listener)
+        // Nodes are numbered in sequence: multiplied, they do not run into the few scopes that there are.
+        let place = remote.scopeID ^ (path.node &* 0x9E37_79B1)
+        let tail = UInt64(place) << 32 | UInt64(remote.port) << 16 | UInt64(path.listener)
         let mixed = fold(remote.low ^ first, tail ^ second)
         return UInt32(truncatingIfNeeded: fold(mixed ^ remote.high, first))
     }

@@ -23,6 +23,21 @@ package enum SNEncapsulation {
         return true
     }
 
+    /// Appends the encapsulation of a message that is not encoded yet. Returns its length; nil, and nothing is written,
+    /// if the node id or the message cannot be encoded, or both are longer than 65,535 octets.
+    package static func encode(
+        _ packet: SNPacket, radius: UInt8, wirelessNodeID: ByteView, into output: inout OutputBuffer
+    ) -> Int? {
+        let start = output.count
+        guard encodeHeader(radius: radius, wirelessNodeID: wirelessNodeID, into: &output) else { return nil }
+        let count = packet.encode(into: &output) ? output.count - start : .max
+        guard count <= SNHeader.messageOctetsMax else {
+            output.truncate(to: start)
+            return nil
+        }
+        return count
+    }
+
     /// Divides an encapsulation. Length ends with the Wireless Node Id; the rest of the datagram is the message,
     /// which is not looked into: who may forward, and how deep, the gateway decides [D-48]. [SN-5.5]
     static func decode(_ header: SNHeader) throws(SNDecodeError) -> SNPacket {

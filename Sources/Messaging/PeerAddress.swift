@@ -67,17 +67,21 @@ public struct PeerAddress: Hashable, Sendable {
     var tail: UInt64 { UInt64(scopeID) << 16 | UInt64(port) }
 }
 
-/// The way a datagram took, and the way back: an answer goes to `remote`, leaves from `local`, through `interface`.
+/// The way a datagram took, and the way back: an answer goes to `remote`, leaves from `local`, through `interface`, and
+/// there, if `remote` is a forwarder, on to `node`.
 @frozen
 public struct DatagramPath: Hashable, Sendable {
     /// Who sent it.
     public var remote: PeerAddress
     /// The address of ours that was asked (its port is unused); unspecified lets the system choose.
     public var local: PeerAddress
+    /// The listener it came in by, as numbered by the transport. It stands here so that it costs no memory.
+    public var listener: UInt16
     /// The index of the interface it came in by; 0 if unknown.
     public var interface: UInt32
-    /// The listener it came in by, as numbered by the transport.
-    public var listener: UInt16
+    /// The wireless node behind a forwarder (MQTT-SN 1.2 §5.5), as numbered by the gateway; 0 for none: `remote` itself
+    /// speaks. The transport has no use for it.
+    public var node: UInt32 = 0
 
     @inlinable
     public init(

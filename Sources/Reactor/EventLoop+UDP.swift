@@ -12,7 +12,8 @@ struct DatagramSocket {
     /// The system's drop counter as last reported.
     var overflow: UInt32 = 0
     var isOpen = true
-
+    /// What comes in by another interface is not for this socket; 0 takes it from all.
+    var interface: UInt32 = 0
 }
 
 /// UDP sockets.
@@ -37,6 +38,8 @@ extension EventLoop {
             if address.isUnspecified {
                 let result = clinux_report_local_address(descriptor, address.isIPv4)
                 guard result == 0 else { throw ReactorError(.setsockopt, code: -result, address: address) }
+                // Groups have sockets of their own. A system too old to be told delivers them twice.
+                _ = clinux_hear_joined_only(descriptor, address.isIPv4)
             }
             try bind(descriptor, address)
         } catch {
@@ -44,9 +47,14 @@ extension EventLoop {
             throw error
         }
         let local = boundAddress(descriptor) ?? address
+        return try registerDatagrams(
+            descriptor, DatagramSocket(local: local, listener: listener, isWildcard: local.isUnspecified))
+    }
+
+    /// Takes a bound UDP socket over.
+    func registerDatagrams(_ descriptor: Int32, _ socket: DatagramSocket) throws(ReactorError) -> Token {
         let place = datagramSockets.firstIndex { !$0.isOpen } ?? datagramSockets.count
         let token = try register(descriptor, .datagrams, detail: UInt32(place))
-        let socket = DatagramSocket(local: local, listener: listener, isWildcard: local.isUnspecified)
         if place == datagramSockets.count { datagramSockets.append(socket) } else { datagramSockets[place] = socket }
         return token
     }
@@ -60,6 +68,7 @@ extension EventLoop {
         for number in 0..<receiveOnce(table[index].descriptor, inbox) {
             let datagram = clinux_received(inbox.room, number)
             if datagram.has_overflow { noteOverflow(place, datagram.overflow) }
+            guard bound.interface == 0 || bound.interface == datagram.interface else { continue }
             // Nobody can be answered at port 0; such datagrams are forged or broken.
             guard datagram.remote.port != 0 else {
                 counters.datagramsUnanswerable += 1

@@ -21,11 +21,16 @@ package struct ListenerPlan: Sendable {
     package var addresses: [PeerAddress]
     /// Whether one of several addresses may fail, because the machine may lack its family.
     package var toleratesMissingFamily: Bool
+    /// Multicast groups where devices look for the gateway; only with MQTT-SN.
+    package var groups: [GroupPlan]
 
-    package init(kind: Kind, addresses: [PeerAddress], toleratesMissingFamily: Bool = false) {
+    package init(
+        kind: Kind, addresses: [PeerAddress], toleratesMissingFamily: Bool = false, groups: [GroupPlan] = []
+    ) {
         self.kind = kind
         self.addresses = addresses
         self.toleratesMissingFamily = toleratesMissingFamily
+        self.groups = groups
     }
 }
 
@@ -35,6 +40,9 @@ package enum ServerEvent {
     case listening(ListenerPlan.Kind, PeerAddress)
     /// One address of a listener could not be opened; the others are.
     case skipped(ListenerPlan.Kind, ReactorError)
+    /// A listener hears this group, by the interface of this name; nil: the one of the listener's address, or the
+    /// system's choice.
+    case joined(PeerAddress, interface: String?)
     /// A listener rests because descriptors ran out.
     case acceptPaused(ReactorError)
     /// A connection was turned away: there are too many.

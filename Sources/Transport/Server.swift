@@ -27,7 +27,9 @@ package final class Server: LoopHandler {
     private var listenerOfToken: [UInt32: UInt16] = [:]
     private var listeners: [Token] = []
     /// UDP sockets of the gateway.
-    private var ports: [DatagramPort] = []
+    private(set) var ports: [DatagramPort] = []
+    /// Multicast groups of the gateway, in the order of the listeners and of their plans.
+    var groups: [GroupPort] = []
 
     private let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: ReadPace.bytesMax, alignment: 16)
     private let inbox = DatagramInbox()
@@ -59,7 +61,7 @@ package final class Server: LoopHandler {
     }
 
     /// One bound UDP socket and what leaves by it.
-    private struct DatagramPort {
+    struct DatagramPort {
         var token: Token
         var listener: UInt16
         var isIPv4: Bool
@@ -88,7 +90,9 @@ package final class Server: LoopHandler {
         var opened: [[PeerAddress]] = []
         for (index, plan) in plans.enumerated() {
             opened.append(try open(plan, listener: UInt16(index)))
+            try joinGroups(plan, listener: UInt16(index))
         }
+        engine.startServing(now: loop.now)
         return opened
     }
 
@@ -247,6 +251,10 @@ package final class Server: LoopHandler {
 
     package func datagramsReadable(_ socket: Token, now: Now) {
         let count = loop.receive(socket, into: inbox)
+        if let group = groups.first(where: { $0.token == socket }) {
+            for index in 0..<count { groupReceived(inbox.bytes(index), inbox.path(index), group, now: now) }
+            return
+        }
         for index in 0..<count {
             engine.datagramReceived(inbox.bytes(index), from: inbox.path(index), now: now)
         }
@@ -307,6 +315,7 @@ package final class Server: LoopHandler {
             if dirty.isEmpty { break }
         }
         sendDatagrams()
+        sendMulticasts()
         reportLogs()
         for slot in engine.takeClosing() { drop(slot, now: now) }
     }

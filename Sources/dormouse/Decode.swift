@@ -45,7 +45,12 @@ struct Decode: ParsableCommand {
 
     private func decodeSN(_ view: ByteView) throws {
         do throws(SNDecodeError) {
-            Console.output(try SNPacket.decode(view).description)
+            let packet = try SNPacket.decode(view)
+            Console.output(packet.description)
+            // What a forwarder wraps is a message too; depth one, as in the gateway [D-63].
+            if case .encapsulated(_, _, let message) = packet {
+                Console.output("  " + (try SNPacket.decode(message).description))
+            }
         } catch {
             throw Failure.runtime("malformed: \(error)")
         }

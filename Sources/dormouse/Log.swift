@@ -48,6 +48,8 @@ final class Log {
         switch event {
         case .listening(let kind, let address): say(.notice, "listening on \(address) (\(kind.title))")
         case .skipped(let kind, let error): say(.warning, "not listening (\(kind.title)): \(error)")
+        case .joined(let group, let interface):
+            say(.notice, "in the multicast group \(group)\(interface.map { " on \($0)" } ?? "") (MQTT-SN discovery)")
         case .acceptPaused(let error): say(.warning, "accepting no connections for a moment: \(error)")
         case .turnedAway(let peer): say(.notice, "\(peer) turned away: too many connections")
         case .connection(let peer, let log): report(log, peer)
@@ -85,11 +87,13 @@ final class Log {
     private func report(_ log: GatewayLog) {
         let type: LogTypes =
             switch log {
-            case .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused, .claimRejected, .lost: .warning
+            case .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused, .claimRejected, .lost,
+                .gatewayIDTaken, .forwarderRefused, .nodeIDTooLong:
+                .warning
             case .connected, .disconnected, .refused: .notice
             case .fellAsleep, .moved: .information
             }
-        if settings.hasConnectionMessages || !log.isAboutComingAndGoing { say(type, "device \(log.words)") }
+        if settings.hasConnectionMessages || !log.isAboutComingAndGoing { say(type, log.line) }
     }
 }
 

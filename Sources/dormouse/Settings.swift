@@ -15,6 +15,7 @@ extension EngineSettings {
         self.init()
         version = ByteString(Version.text)
         sysInterval = configuration.broker.sysInterval
+        deviceTopicsMax = configuration.limits.deviceTopicsMax
         datagramBytesMax = configuration.limits.packetBytesMax
         logsSubscriptions = !configuration.logging.types.isDisjoint(with: [.subscribe, .unsubscribe])
         broker = BrokerLimits(configuration)
@@ -126,17 +127,31 @@ extension Gateway.Configuration {
         listeners = configuration.listeners.map { listener in
             var rules = Listener()
             guard case .mqttsn(let settings) = listener.kind else { return rules }
-            rules.messageBytesMax = min(rules.messageBytesMax, limits.packetBytesMax)
+            rules.messageBytesMax = min(settings.messageBytesMax, limits.packetBytesMax)
+            rules.messageBytesMaxOfClients = settings.messageSizes.map {
+                ($0.clients, min($0.bytes, limits.packetBytesMax))
+            }
             rules.gatewayID = settings.gatewayID
-            rules.predefinedTopics = settings.predefinedTopics.map { PredefinedTopic(id: $0.id, name: $0.name) }
+            rules.groupLinks = UInt16(clamping: settings.multicastGroups.count)
+            rules.advertiseInterval = settings.advertiseIntervalSeconds
+            rules.groupHops = settings.multicastHops
+            rules.predefinedTopics = settings.predefinedTopics.map {
+                PredefinedTopic(id: $0.id, name: $0.name, clients: $0.clients)
+            }
             rules.retryInterval = settings.retryInterval
             rules.retryCount = settings.retryCount
+            rules.waitInterval = settings.waitInterval
             rules.sleepQueue = QueueLimits(
                 messages: settings.sleepQueueMessagesMax, bytes: settings.sleepQueueBytesMax)
             rules.isStrict = settings.isStrict
             rules.allowsAnonymous = listener.allowsAnonymous
             rules.allowsAnonymousPublish = settings.allowsAnonymousPublish
             rules.allowsInlineNames = settings.allowsInlineNames
+            rules.forwarders = settings.forwarders.map { forwarder in
+                Forwarder(
+                    address: PeerAddress(forwarder.address, port: 0), prefixBits: forwarder.prefixBits,
+                    port: forwarder.port)
+            }
             return rules
         }
     }
@@ -151,7 +166,17 @@ extension ListenerPlan {
             }
         self.init(
             kind: kind, addresses: listener.addresses.map { PeerAddress($0, port: listener.port) },
-            toleratesMissingFamily: listener.toleratesMissingFamily)
+            toleratesMissingFamily: listener.toleratesMissingFamily, groups: listener.groupPlans)
+    }
+}
+
+extension ListenerConfiguration {
+    /// Where devices look for the gateway.
+    fileprivate var groupPlans: [GroupPlan] {
+        guard case .mqttsn(let settings) = kind else { return [] }
+        return settings.multicastGroups.map {
+            GroupPlan(address: PeerAddress($0.address, port: port), interface: $0.interface)
+        }
     }
 }
 

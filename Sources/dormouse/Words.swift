@@ -56,26 +56,40 @@ extension GatewayLog {
     var isAboutComingAndGoing: Bool {
         switch self {
         case .connected, .disconnected, .fellAsleep, .lost, .refused, .moved, .claimRejected: true
-        case .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused: false
+        case .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused, .gatewayIDTaken, .forwarderRefused,
+            .nodeIDTooLong:
+            false
         }
     }
 
-    var words: String {
+    /// The line of the log.
+    var line: String {
+        if case .gatewayIDTaken = self { words } else { "device \(words)" }
+    }
+
+    private var words: String {
         switch self {
-        case .connected(let id, let path, let sessionPresent):
-            "\(id) connected from \(path.remote)\(sessionPresent ? ", its session goes on" : "")"
+        case .connected(let id, let address, let sessionPresent):
+            "\(id) connected from \(address)\(sessionPresent ? ", its session goes on" : "")"
         case .disconnected(let id, nil): "\(id) disconnected"
         case .disconnected(let id, let reason?): "\(id) disconnected by the broker (\(reason))"
         case .fellAsleep(let id, let seconds): "\(id) sleeps for \(seconds) s"
         case .lost(let id): "\(id) is lost: it does not answer"
-        case .refused(let id, let path, let code): "\(id) refused at \(path.remote): \(code)"
-        case .moved(let id, let path): "\(id) moved to \(path.remote)"
-        case .claimRejected(let id, let path): "\(id) claimed from \(path.remote), while its owner answers"
+        case .refused(let id, let address, let code): "\(id) refused at \(address): \(code)"
+        case .moved(let id, let address): "\(id) moved to \(address)"
+        case .claimRejected(let id, let address): "\(id) claimed from \(address), while its owner answers"
         case .topicRefused(let id, let topicID, let code): "\(id) refuses topic id \(topicID): \(code)"
         case .predefinedTopicRefused(let id, let topicID, let code):
             "\(id) does not know predefined topic id \(topicID): \(code)"
         case .tooLong(let id, let bytes): "\(id) cannot take a message of \(bytes) bytes: dropped"
+        case .gatewayIDTaken(let id, let path):
+            "the gateway at \(path.remote) has our gateway_id, \(id): give one of the two another, for devices cannot "
+                + "tell them apart"
         case .topicTableFull(let id): "\(id) has no topic id left"
+        case .forwarderRefused(let address):
+            "at \(address) sends encapsulated messages and is no forwarder of this listener (`forwarder ADDRESS`)"
+        case .nodeIDTooLong(let address, let bytes):
+            "behind \(address) has a wireless node id of \(bytes) bytes: dropped"
         }
     }
 }

@@ -6,6 +6,11 @@ they show: `[MQTT-3.1.2-4]` is a statement of MQTT 5.0, `[MQTT311-3.1.2-4]` one 
 says where a statement is implemented and shows nothing. A statement that binds the server needs a test, or a reason
 in its catalogue why it can have none.
 
+`[SN-6.14-3]` is a sentence of MQTT-SN 1.2, numbered by us within its section, and `[D-17]` a decision of
+docs/SPEC-DECISIONS.md where that standard is silent; `[SN-6.14]` names the section and shows nothing. Flows
+(Fixtures/flows) say in "cites" what they show. A row of the packet fixtures that cites a section of §5.4 or §5.5 shows
+its first statement: the form of the message.
+
 Attack cases are what hostile or unlucky peers do; tests cite them as `[attack 39]` or `[attack 21, 22]`. A case
 without a test needs a reason too; one of which a part is not shown has a reason that begins with "in part: ".
 
@@ -24,23 +29,32 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = "docs/CONFORMANCE.md"
 # The prefix in a citation, the standard's name, and the versions that rows of the packet fixtures name.
-STANDARDS = {"MQTT": ("MQTT 5.0", "mqtt-5.0.tsv", "5.0"), "MQTT311": ("MQTT 3.1.1", "mqtt-3.1.1.tsv", "3.1.1")}
+STANDARDS = {"MQTT": ("MQTT 5.0", "mqtt-5.0.tsv", "5.0"), "MQTT311": ("MQTT 3.1.1", "mqtt-3.1.1.tsv", "3.1.1"),
+             "SN": ("MQTT-SN 1.2", "mqtt-sn-1.2.tsv", "1.2")}
+DECISION = "D"
+# The decisions themselves, and why one is not shown by a test.
+DECISIONS = "docs/SPEC-DECISIONS.md"
+DECISIONS_UNSHOWN = "decisions.tsv"
 ATTACK = "attack"
 ATTACK_CASES = "attack-cases.tsv"
 # A reason that begins so excuses a part of an attack case: there must be a test of the rest.
 IN_PART = "in part: "
+# Whom a statement binds.
+BINDS = ("server", "gateway", "client", "forwarder", "both", "none")
 SHOWN_AT_MOST = 3
 
-CITATION = re.compile(r"\[(MQTT(?:311)?)-(\d+\.\d+\.\d+-\d+)\]")
+CITATION = re.compile(
+    r"\[(?:(MQTT(?:311)?)-(\d+\.\d+\.\d+-\d+)|(SN)-(\d+(?:\.\d+)*-\d+)|(D)-(\d\d))\]")
+SECTION = re.compile(r"\[SN-\d+(?:\.\d+)*\]")
 ATTACK_CITATION = re.compile(r"\[attack (\d+(?:, \d+)*)\]")
 LIKE_AN_ATTACK = re.compile(r"\[attacks? [^\]]*\]|\(attack cases? [^)]*\)")
-LIKE_A_CITATION = re.compile(r"\[MQTT(?:311)?-\d[^\]\s]*\]?")
+LIKE_A_CITATION = re.compile(r"\[(?:MQTT(?:311)?|SN|D)-\d[^\]\s]*\]?")
 OLD_FORM = re.compile(r"3\.1\.1,? \[MQTT-\d")
-FIXTURE_TAG = re.compile(r"(MQTT(?:311)?)-(\d+\.\d+\.\d+-\d+)")
+FIXTURE_TAG = re.compile(r"(MQTT(?:311)?)-(\d+\.\d+\.\d+-\d+)|\b(SN)-(5\.[45](?:\.\d+)?)(?![\d.-])")
 # Strings and comments, of Swift and of Python.
 WORDS_IN_CODE = re.compile(r'"""[\s\S]*?"""|"(?:[^"\\\n]|\\.)*"|//[^\n]*|# [^\n]*')
 # What else stands in a test's title only to be found again.
-REFERENCES = re.compile(r"\s*(\[(MQTT(311)?-\d|attack |M-\d)[^\]]*\]|\(attack case[^)]*\))")
+REFERENCES = re.compile(r"\s*(\[(MQTT(311)?-\d|SN-\d|attack |[MD]-\d)[^\]]*\]|\(attack case[^)]*\))")
 
 
 @dataclass
@@ -63,7 +77,7 @@ class Statement:
 
     @property
     def binds_server(self):
-        return self.binds in ("server", "both")
+        return self.binds in ("server", "gateway", "both")
 
     @property
     def is_missing(self):
@@ -88,13 +102,14 @@ class Statement:
 
     @property
     def binds_whom(self):
-        return {"client": "clients only", "none": "nobody"}.get(self.binds, self.binds)
+        return {"client": "clients only", "forwarder": "forwarders only", "none": "nobody"}.get(self.binds, self.binds)
 
 
 def rank(test):
     """First the tests that were written for a statement, last the rows of fixtures."""
     file, name = test
-    return "/test_conformance" not in file, file.startswith("Fixtures/"), file, name
+    is_for_statements = "/test_conformance" in file or file.startswith("Fixtures/flows/")
+    return not is_for_statements, file.startswith("Fixtures/"), file, name
 
 
 @dataclass
@@ -117,6 +132,7 @@ class Report:
         self.notes = []
         for standard, (_, file, _) in STANDARDS.items():
             self._read_catalogue(standard, self.root / "Fixtures/conformance" / file)
+        self._read_decisions(self.root / DECISIONS, self.root / "Fixtures/conformance" / DECISIONS_UNSHOWN)
         self._read_attack_cases(self.root / "Fixtures/conformance" / ATTACK_CASES)
         for citation in self._citations():
             self._enter(citation)
@@ -129,13 +145,28 @@ class Report:
         return [statement for statement in self.statements.values() if statement.is_missing]
 
     def _read_catalogue(self, standard, path):
+        if not path.is_file():
+            return
         rows = path.read_text(encoding="utf-8").splitlines()
         for line, row in enumerate(rows[1:], 2):
             number, binds, text, reason = (row.split("\t") + [""])[:4]
             key = (standard, number)
-            if key in self.statements or binds not in ("server", "client", "both", "none"):
+            if key in self.statements or binds not in BINDS:
                 self.faults.append(f"{path.relative_to(self.root)}:{line}: {number} stands twice or binds '{binds}'")
             self.statements[key] = Statement(standard, number, binds, text, reason)
+
+    def _read_decisions(self, path, unshown):
+        if not path.is_file():
+            return
+        reasons = {}
+        if unshown.is_file():
+            reasons = dict(row.split("\t", 1) for row in unshown.read_text(encoding="utf-8").splitlines()[1:])
+        for number, question in re.findall(r"^\| D-(\d\d) \| (.*?) \|", path.read_text(encoding="utf-8"), re.MULTILINE):
+            if (DECISION, number) in self.statements:
+                self.faults.append(f"{DECISIONS}: D-{number} stands twice")
+            reason = reasons.pop(number, "")
+            self.statements[DECISION, number] = Statement(DECISION, number, "gateway", question, reason)
+        self.faults += [f"{unshown.name}: there is no D-{number}" for number in reasons]
 
     def _read_attack_cases(self, path):
         if not path.is_file():
@@ -164,7 +195,7 @@ class Report:
     def _check_form(self, file, text):
         for line, content in enumerate(text.splitlines(), 1):
             for found in LIKE_A_CITATION.findall(content):
-                if not CITATION.fullmatch(found):
+                if not CITATION.fullmatch(found) and not SECTION.fullmatch(found):
                     self.faults.append(f"{file}:{line}: {found} is not the form of a citation")
             for found in LIKE_AN_ATTACK.findall(content) if file.startswith("Tests/") else ():
                 if not ATTACK_CITATION.fullmatch(found):
@@ -190,9 +221,24 @@ def citations_in_text(file, text, owners):
     """The citations of a file; `owners` are the tests of each of its lines."""
     for line, content in enumerate(text.splitlines(), 1):
         attacks = [(ATTACK, each) for found in ATTACK_CITATION.findall(content) for each in found.split(", ")]
-        for standard, number in CITATION.findall(content) + attacks:
+        for standard, number in citations_of(content) + attacks:
             for test in owners.get(line, [None]):
                 yield Citation(standard, number, file, line, test)
+
+
+def citations_of(text):
+    """(standard, number) of each citation."""
+    return [tuple(filter(None, found)) for found in CITATION.findall(text)]
+
+
+def citations_in_flow(file, flow, lines):
+    """What a flow says that it shows: `SN-6.14-3`, `D-17`, `attack 108`."""
+    line = next((i for i, each in enumerate(lines, 1) if flow.get("title", "") in each), 1)
+    for each in flow["cites"]:
+        attack = re.fullmatch(r"attack (\d+)", each)
+        # What is none of them is in no catalogue either.
+        standard, number = (ATTACK, attack[1]) if attack else (citations_of(f"[{each}]") or [("", each)])[0]
+        yield Citation(standard, number, file, line, flow.get("title", ""))
 
 
 def citations_in_json(file, text):
@@ -204,10 +250,14 @@ def citations_in_json(file, text):
             for each in value:
                 yield from walk(each)
         elif isinstance(value, dict):
+            if isinstance(value.get("cites"), list):
+                yield from citations_in_flow(file, value, lines)
             if isinstance(value.get("tag"), str):
-                for standard, number in FIXTURE_TAG.findall(value["tag"]):
+                for found in FIXTURE_TAG.findall(value["tag"]):
+                    standard, number = filter(None, found)
                     if value.get("version", STANDARDS[standard][2]) == STANDARDS[standard][2]:
                         line = next((i for i, each in enumerate(lines, 1) if f"{standard}-{number}" in each), 1)
+                        number += "-1" * (standard == "SN")
                         yield Citation(standard, number, file, line, value.get("name", ""))
             for each in value.values():
                 yield from walk(each)
@@ -311,9 +361,18 @@ def counts(statements):
     binding = [each for each in statements if each.binds_server]
     shown = sum(bool(each.tests) for each in binding)
     reasoned = sum(not each.tests and bool(each.reason) for each in binding)
-    line = (f"{len(statements)} statements. {len(binding)} bind a server: {shown} are shown by tests, "
+    whom = "gateway" if any(each.standard == "SN" for each in statements) else "server"
+    line = (f"{len(statements)} statements. {len(binding)} bind a {whom}: {shown} are shown by tests, "
             f"{reasoned} cannot be tested for the reason given")
     missing = len(binding) - shown - reasoned
+    return line + (f", {missing} are MISSING." if missing else ". None is missing.")
+
+
+def counts_of_decisions(decisions):
+    shown = sum(bool(each.tests) for each in decisions)
+    reasoned = sum(not each.tests and not each.is_missing for each in decisions)
+    line = f"{len(decisions)} decisions. {shown} are shown by tests, {reasoned} are not for the reason given"
+    missing = len(decisions) - shown - reasoned
     return line + (f", {missing} are MISSING." if missing else ". None is missing.")
 
 
@@ -334,6 +393,11 @@ def in_text(report):
             yield from (f"    {line}" for line in each.verdict)
             if each.is_missing and each.code:
                 yield f"    (cited in {', '.join(sorted(each.code))})"
+    decisions = report.of(DECISION)
+    yield f"Decisions: {counts_of_decisions(decisions)}"
+    for each in decisions:
+        yield f"{each.tag} {each.text}"
+        yield from (f"    {line}" for line in each.verdict)
     cases = report.of(ATTACK)
     yield f"Attack cases: {counts_of_cases(cases)}"
     for each in cases:
@@ -348,9 +412,10 @@ def in_markdown(report):
 
     lines = [
         "# Conformance", "",
-        "Each numbered statement of both standards, in our words, with tests that show it (three at most). "
+        "Each numbered statement of the standards, in our words, with tests that show it (three at most). "
         "Written by `make conformance-report`; do not edit. A test that cites `[MQTT-3.1.2-4]` shows a statement of "
-        "MQTT 5.0, one that cites `[MQTT311-3.1.2-4]` a statement of MQTT 3.1.1. "
+        "MQTT 5.0, one that cites `[MQTT311-3.1.2-4]` a statement of MQTT 3.1.1. The sentences of MQTT-SN 1.2 are "
+        "numbered by us within their sections (`[SN-6.14-3]`); flows in `Fixtures/flows` show most of them. "
         "The catalogues are in `Fixtures/conformance`.",
     ]
     for standard, (title, _, _) in STANDARDS.items():
@@ -360,6 +425,13 @@ def in_markdown(report):
         for each in statements:
             shown = "<br>".join(cell(line) for line in each.verdict)
             lines.append(f"| {each.number} | {each.binds} | {cell(each.text)} | {shown} |")
+    decisions = report.of(DECISION)
+    lines += ["", "## Decisions about MQTT-SN", "",
+              f"Where MQTT-SN 1.2 is silent; `{DECISIONS}` has what was decided.", "", counts_of_decisions(decisions), "",
+              "| number | question | shown by |", "| --- | --- | --- |"]
+    for each in decisions:
+        shown = "<br>".join(cell(line) for line in each.verdict)
+        lines.append(f"| D-{each.number} | {cell(each.text)} | {shown} |")
     cases = report.of(ATTACK)
     lines += ["", "## Attack cases", "",
               "What hostile, broken or unlucky peers do. Tests send it and cite `[attack 39]`; others must be served "

@@ -210,6 +210,45 @@ def test_three_tests_are_listed_each_of_another_file_first(tree):
         "and more"]
 
 
+SN = """number\tbinds\tstatement\treason
+5.4.5-1\tgateway\tCONNACK has a code
+6.1-1\tgateway\tIt advertises\tIt comes later.
+6.2-1\tgateway\tIt answers
+6.2-2\tforwarder\tIt forwards
+"""
+SN_CATALOGUE = "Fixtures/conformance/mqtt-sn-1.2.tsv"
+DECISIONS = "| # | question | decision |\n| --- | --- | --- |\n| D-01 | Twice? | Once. |\n| D-02 | Why? | Because. |\n"
+
+
+def test_flows_and_packets_show_sentences_of_mqtt_sn_and_decisions(tree):
+    catalogues = {SN_CATALOGUE: SN, report.DECISIONS: DECISIONS, ATTACK_CASES: ATTACKS}
+    assert missing(tree(catalogues))[4:] == [
+        "[SN-5.4.5-1]", "[SN-6.2-1]", "[D-01]", "[D-02]", "[attack 1]", "[attack 2]", "[attack 4]"]
+    flow = '[{"title": "A flow", "cites": ["SN-6.2-1", "D-01", "attack 1"], "steps": ["dev > CONNECT"]}]'
+    packet = '[{"name": "row", "tag": "SN-5.4.5 D-02", "version": "1.2"}]'
+    found = tree(catalogues | {
+        "Fixtures/flows/a.json": flow, "Fixtures/mqttsn/a.json": packet,
+        "Fixtures/conformance/decisions.tsv": "number\treason\n02\tNobody can see it.\n",
+        "Tests/SomeTests.swift": '    @Test("It answers [SN-6.2] [D-01]") func answers() {}\n'})
+    assert found.faults == [] and missing(found)[4:] == ["[attack 2]", "[attack 4]"]
+    # A row shows the form of its message, a citation of a section nothing.
+    assert shown(found, "SN", "5.4.5-1") == [("Fixtures/mqttsn/a.json", "row")]
+    assert shown(found, "SN", "6.2-1") == [("Fixtures/flows/a.json", "A flow")]
+    assert shown(found, "D", "01") == [("Fixtures/flows/a.json", "A flow"), ("Tests/SomeTests.swift", "It answers")]
+    text = report.in_markdown(found)
+    assert "| 6.2-2 | forwarder | It forwards | binds forwarders only |" in text
+    assert "4 statements. 3 bind a gateway: 2 are shown by tests, 1 cannot" in text
+    assert "| D-02 | Why? | not tested: Nobody can see it. |" in text
+    assert "2 decisions. 1 are shown by tests, 1 are not for the reason given. None is missing." in text
+
+
+@pytest.mark.parametrize("cited", ["SN-6.2-9", "SN-6.2", "D-03", "attack 77", "M-10"])
+def test_a_flow_that_cites_what_is_not_there_is_a_fault(tree, cited):
+    found = tree({SN_CATALOGUE: SN, report.DECISIONS: DECISIONS, ATTACK_CASES: ATTACKS,
+                  "Fixtures/flows/a.json": f'[{{"title": "A flow", "cites": ["{cited}"], "steps": []}}]'})
+    assert len(found.faults) == 1 and cited in found.faults[0]
+
+
 def test_a_stale_report_fails(tree, tmp_path, monkeypatch):
     tree({"docs/CONFORMANCE.md": "old"})
     monkeypatch.setattr(report, "ROOT", tmp_path)
@@ -226,7 +265,14 @@ def test_a_stale_report_fails(tree, tmp_path, monkeypatch):
 
 def test_all_statements_are_in_the_catalogues():
     found = report.Report()
-    assert len(found.of("MQTT")) == 251 and len(found.of("MQTT311")) == 141
+    assert len(found.of("MQTT")) == 251 and len(found.of("MQTT311")) == 141 and len(found.of("SN")) == 203
+    # Numbers within a section leave nothing out, nor do those of decisions.
+    sections = {}
+    for each in found.of("SN"):
+        section, _, number = each.number.rpartition("-")
+        sections.setdefault(section, []).append(int(number))
+    assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in sections.values())
+    assert [int(each.number) for each in found.of("D")][:57] == list(range(1, 58))
     assert [int(each.number) for each in found.of("attack")] == list(range(1, 132))
     assert not [each for each in found.statements.values() if not each.text]
 

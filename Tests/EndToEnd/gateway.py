@@ -44,6 +44,7 @@ class Gateway:
         self.log = []
         self._changed = threading.Condition()
         self._ended = False
+        self._is_killed = False
         self.process = subprocess.Popen(
             [*under, BINARY, "run", "--config", str(self.path)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, cwd=folder, env=os.environ | {"SWIFT_BACKTRACE": "enable=no"})
@@ -113,8 +114,16 @@ class Gateway:
             self.process.send_signal(by)
         self.finish()
 
+    def kill(self):
+        """Ends the gateway as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+        self._is_killed = True
+
     def finish(self):
         """Waits for the end, after a signal: the exit code must be 0."""
+        if self._is_killed:
+            return
         try:
             code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:

@@ -20,6 +20,8 @@ class Device(MqttSnClient, MqttSnListener):
     def __init__(self, gateway, client_id, *, host="127.0.0.1", port=None, clean=True, will=None, keep_alive=60,
                  connect=True):
         super().__init__()
+        # With it the system may give two devices the same port, and the gateway takes them for one.
+        self.reuse_address = False
         self.set_client_id(client_id)
         self.set_clean_session(clean)
         self.set_keep_alive(keep_alive)

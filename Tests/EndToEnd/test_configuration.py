@@ -42,6 +42,47 @@ def test_what_is_in_force_can_be_seen(check):
     assert topics.stdout.splitlines()[0] == "1883/udp 1 sensors/%c/temperature"
 
 
+TOPICS = """listener 1883 127.0.0.1
+protocol mqttsn
+gateway_id 7
+predefined_topic 1 sensors/%c/temperature
+predefined_topic 2 a-b
+predefined_topic 3 a b
+predefined_topic 4 star*/slash\\
+predefined_topic_for pump-* 1 sensors/%c/pressure
+predefined_topic_for */ 9 über/uns
+"""
+
+
+def test_topics_as_a_c_header(tmp_path):
+    """Firmware compiles it, warnings being errors, and finds the ids under their names [SN-6.7]."""
+    (tmp_path / "gateway.conf").write_text(TOPICS)
+    done = run("topics", "--c-header", "--config", tmp_path / "gateway.conf")
+    assert done.returncode == 0, done
+    (tmp_path / "topics.h").write_text(done.stdout)
+    names = ["DORMOUSE_GATEWAY_ID", "TOPIC_SENSORS_CLIENT_TEMPERATURE", "TOPIC_A_B_2", "TOPIC_A_B_3",
+             "TOPIC_STAR__SLASH_", "TOPIC_SENSORS_CLIENT_PRESSURE", "TOPIC___BER_UNS"]
+    (tmp_path / "firmware.c").write_text(
+        '#include "topics.h"\n#include "topics.h"\n#include <stdio.h>\n'
+        + "int main(void) { printf(\"" + "%u " * len(names) + "\\n\", " + ", ".join(names) + "); return 0; }\n")
+    subprocess.run(["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-o", tmp_path / "firmware",
+                    tmp_path / "firmware.c"], check=True)
+    out = subprocess.run([tmp_path / "firmware"], capture_output=True, text=True, check=True).stdout
+    assert out.split() == ["7", "1", "2", "3", "4", "1", "9"]
+
+
+def test_topics_of_several_listeners(tmp_path):
+    path = tmp_path / "gateway.conf"
+    path.write_text(TOPICS + "listener 1884 127.0.0.1\nprotocol mqttsn\npredefined_topic 5 other\n")
+    lines = run("topics", "--config", path).stdout.splitlines()
+    assert "1883/udp 1 sensors/%c/pressure for clients pump-*" in lines and "1884/udp 5 other" in lines
+    done = run("topics", "--c-header", "--config", path)
+    assert done.returncode == 2 and "--port" in done.stderr
+    assert "TOPIC_OTHER 5u" in run("topics", "--c-header", "--port", "1884", "--config", path).stdout
+    done = run("topics", "--c-header", "--port", "1885", "--config", path)
+    assert done.returncode == 2 and "1885" in done.stderr
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "listener 0\n", CONFIGURATION, "listener 1883 ::1\nmax_qos 1\n"])
 def test_good_files(check, text):
     code, said = check(text)

@@ -13,6 +13,10 @@ enum FuzzTarget: String, CaseIterable {
     case filters
     /// The bytes of a WebSocket, with or without its handshake before them.
     case websocket
+    /// One MQTT-SN datagram.
+    case snDecoder = "sn-decoder"
+    /// A script of datagrams, time and MQTT clients against a whole engine.
+    case device
 
     func run(_ input: UnsafeRawBufferPointer) {
         switch self {
@@ -20,6 +24,8 @@ enum FuzzTarget: String, CaseIterable {
         case .connection: fuzzConnection(ByteView(input))
         case .filters: fuzzFilters(ByteView(input))
         case .websocket: fuzzWebSocket(ByteView(input))
+        case .snDecoder: fuzzSNDecoder(ByteView(input))
+        case .device: fuzzDevice(ByteView(input))
         }
     }
 
@@ -45,6 +51,9 @@ enum FuzzTarget: String, CaseIterable {
                 [0x82, 0xFE, 0, 126, 0, 0, 0, 0], [0x82, 0xFF, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0],
             ]
             return frames.map { [0x83] + $0 } + [[0x05] + Array(webSocketRequest.utf8)]
+        case .snDecoder:
+            return try FixtureNotation.vectors(in: "mqttsn").map { try FixtureNotation.bytes($0.hex) }
+        case .device: return try DeviceScript.seeds()
         }
     }
 

@@ -94,7 +94,7 @@ import Testing
         #expect(world.attach(sessionPresent: true, expiry: .max) == ["2 CONNACK 0", "0? open"])
         #expect(world.receive(.pingreq(clientID: .empty)) == ["1 DISCONNECT"])
         #expect(world.receive(.pingreq(clientID: .empty), from: 2) == ["2 PINGRESP"])
-        #expect(world.logs.contains(.moved("dev", to: World.path(2))))
+        #expect(world.logs.contains(.moved("dev", to: DeviceAddress(World.path(2).remote))))
     }
 
     @Test("CONNECT from another address: the owner is asked, and answers: the newcomer hears congestion [D-15]")
@@ -104,7 +104,7 @@ import Testing
         #expect(world.receive(.connect(SNConnect("dev")), host: 2) == ["1 PINGREQ"])
         #expect(world.pass(.seconds(2)) == ["1 PINGREQ", "1 PINGREQ"])
         #expect(world.receive(.pingresp) == ["2:1 CONNACK 1"])
-        #expect(world.logs.contains(.claimRejected("dev", at: World.path(1, host: 2))))
+        #expect(world.logs.contains(.claimRejected("dev", at: DeviceAddress(World.path(1, host: 2).remote))))
         #expect(world.state() == .active)
         #expect(world.pass(.seconds(10)) == [])
         #expect(world.receive(.pingreq(clientID: .empty)) == ["1 PINGRESP"])

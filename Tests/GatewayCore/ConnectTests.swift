@@ -15,7 +15,7 @@ import Testing
         #expect(world.state() == .active)
         #expect(world.gateway.clientID(of: 0) == "dev")
         #expect(world.gateway.path(of: 0) == World.path(1))
-        #expect(world.logs == [.connected("dev", at: World.path(1), sessionPresent: false)])
+        #expect(world.logs == [.connected("dev", at: DeviceAddress(World.path(1).remote), sessionPresent: false)])
         #expect(world.gateway.counters.devicesActive == 1)
     }
 

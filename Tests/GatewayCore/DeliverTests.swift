@@ -238,6 +238,24 @@ import Testing
         #expect(world.deliver(topic: 8, name: name + "n", id: 10) == ["0? keep 8", "0? abandon 10"])
     }
 
+    @Test("Clients whose ids fit a pattern have a longest message of their own, the first of several [D-43] [D-81]")
+    func tooLongForClient() {
+        for (client, most) in [("dev", 300), ("pump-1", 60), ("pump-7", 60), ("door-7", 100)] {
+            var world = World(listener: {
+                $0.messageBytesMax = 300
+                $0.messageBytesMaxOfClients = [(GlobPattern("pump-*"), 60), (GlobPattern("*-7"), 100)]
+            })
+            _ = world.receive(.connect(SNConnect(client)))
+            _ = world.attach()
+            _ = world.register("a/b", topic: 5)
+            let payload = String(repeating: "x", count: most - (most > 255 ? 9 : 7))
+            #expect(world.deliver(topic: 5, qos: .atMostOnce, payload: payload).count == 2)
+            #expect(world.deliver(topic: 5, id: 9, payload: payload + "x") == ["0? abandon 9"])
+            #expect(world.logs.last == .tooLong(ByteString(client), bytes: most + 1))
+            #expect(world.gateway.counters.droppedTooLong == 1)
+        }
+    }
+
     @Test("A full topic table drops deliveries of new topics and says so once [attack 112]")
     func tableFull() {
         var world = world { $0.topicsPerDeviceMax = 1 }

@@ -16,6 +16,8 @@ func text(_ effect: Gateway.Effect) -> String {
         return "\(place(path)) REGISTER \(topicID) #\(message.index)"
     case .request(let link, let request):
         return "\(link.slot)? \(text(request))"
+    case .multicast(let packet, let link, let hops):
+        return "group \(link.listener).\(link.number) hops \(hops) \(text(packet))"
     case .anonymousPublish(let publish, let listener):
         return "anonymous \(text(publish)) @\(listener)"
     case .log(let log):
@@ -25,11 +27,13 @@ func text(_ effect: Gateway.Effect) -> String {
 
 private func place(_ path: DatagramPath) -> String {
     let host = path.remote.ipv4 & 0xFF
-    return host == 1 ? "\(path.remote.port)" : "\(host):\(path.remote.port)"
+    let node = path.node == 0 ? "" : "/\(path.node)"
+    return (host == 1 ? "\(path.remote.port)" : "\(host):\(path.remote.port)") + node
 }
 
 private func text(_ packet: SNPacket) -> String {
     switch packet {
+    case .advertise(let id, let duration): "ADVERTISE \(id) \(duration)"
     case .gwInfo(let id, let address): "GWINFO \(id) \(address.count)"
     case .connack(let code): "CONNACK \(code.rawValue)"
     case .willTopicReq: "WILLTOPICREQ"
@@ -46,7 +50,7 @@ private func text(_ packet: SNPacket) -> String {
     case .disconnect: "DISCONNECT"
     case .willTopicResp(let code): "WILLTOPICRESP \(code.rawValue)"
     case .willMsgResp(let code): "WILLMSGRESP \(code.rawValue)"
-    case .advertise, .searchGW, .connect, .willTopic, .willMsg, .register, .publish, .subscribe, .unsubscribe,
+    case .searchGW, .connect, .willTopic, .willMsg, .register, .publish, .subscribe, .unsubscribe,
         .willTopicUpd, .willMsgUpd, .encapsulated:
         "unexpected"
     }

@@ -37,6 +37,17 @@ import Testing
         #expect(lines == ["0? publish \(topic)=x q0 m0"])
     }
 
+    @Test("T_WAIT is the listener's [D-46]")
+    func waitInterval() {
+        var world = World(listener: { $0.waitInterval = .seconds(7) })
+        _ = world.connect()
+        _ = world.register("a/b", topic: 5)
+        _ = world.deliver(topic: 5, id: 3)
+        #expect(world.receive(.puback(topicID: 1, msgID: 3, .congestion)) == [])
+        #expect(world.pass(.milliseconds(6_999)) == [])
+        #expect(world.pass(.milliseconds(1)) == ["1 PUBLISH d q1 normal:1 m3 #7"])
+    }
+
     @Test("Normal ids begin above the highest predefined one of any listener [D-29]")
     func base() {
         var world = world()

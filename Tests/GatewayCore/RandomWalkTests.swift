@@ -18,6 +18,8 @@ import Testing
         var lastIDs: [Int: UInt16] = [:]
         /// What the device at each port should say next.
         var replies: [Int: SNPacket] = [:]
+        /// Whether what is one port otherwise is two nodes behind every third port.
+        let usesForwarder: Bool
 
         init(seed: UInt64) {
             var configuration = Gateway.Configuration()
@@ -30,6 +32,8 @@ import Testing
             listener.predefinedTopics = [.init(id: 1, name: "p"), .init(id: 2, name: "q/%c")]
             listener.isStrict = seed % 5 == 0
             listener.rebind = [.port, .never, .address][Int(seed % 3)]
+            usesForwarder = seed % 4 == 3
+            if usesForwarder { listener.forwarders = [.init(address: World.path(0).remote, prefixBits: 30)] }
             configuration.listeners = [listener]
             gateway = Gateway(configuration: configuration, seed: seed)
             random = SeededGenerator(seed: seed)
@@ -61,25 +65,30 @@ import Testing
             return effects
         }
 
+        /// The number of a device's place, for which the walk says "port": behind a forwarder, port and node.
+        private func place(_ path: DatagramPath) -> Int {
+            Int(path.remote.port) + Int(gateway.node(of: path)?.withView { $0[0] } ?? 0)
+        }
+
         private mutating func record(_ effect: Gateway.Effect) {
             switch effect {
             case .sendRegister(let topicID, let msgID, _, let path):
-                registerIDs[Int(path.remote.port)] = (topicID, msgID)
-                replies[Int(path.remote.port)] = .regack(topicID: topicID, msgID: msgID, .accepted)
+                registerIDs[place(path)] = (topicID, msgID)
+                replies[place(path)] = .regack(topicID: topicID, msgID: msgID, .accepted)
             case .sendPublish(let header, _, let path):
-                lastIDs[Int(path.remote.port)] = header.msgID
-                replies[Int(path.remote.port)] =
+                lastIDs[place(path)] = header.msgID
+                replies[place(path)] =
                     switch header.qos {
                     case .atMostOnce: nil
                     case .atLeastOnce: .puback(topicID: header.topicID, msgID: header.msgID, .accepted)
                     case .exactlyOnce: .pubrec(msgID: header.msgID)
                     }
-            case .send(.pubrel(let msgID), let path): replies[Int(path.remote.port)] = .pubcomp(msgID: msgID)
+            case .send(.pubrel(let msgID), let path): replies[place(path)] = .pubcomp(msgID: msgID)
             case .send(.willTopicReq, let path):
-                replies[Int(path.remote.port)] =
+                replies[place(path)] =
                     .willTopic(SNWillTopic(qos: .atMostOnce, retain: false, topic: view("w")))
-            case .send(.willMsgReq, let path): replies[Int(path.remote.port)] = .willMsg(view("m"))
-            case .send, .request, .anonymousPublish, .log: break
+            case .send(.willMsgReq, let path): replies[place(path)] = .willMsg(view("m"))
+            case .send, .multicast, .request, .anonymousPublish, .log: break
             }
             for byte in text(effect).utf8 { trace = (trace ^ UInt64(byte)) &* 1_099_511_628_211 }
         }
@@ -99,9 +108,34 @@ import Testing
             default:
                 let port = below(9)
                 let path = World.path(port, host: below(8) == 0 ? 2 : 1)
-                gateway.handle(.received(packet(port), from: path), now: now, into: &effects)
+                gateway.handle(received(packet(port), port, path), now: now, into: &effects)
             }
             settle(effects)
+        }
+
+        /// Whether the gateway still knows how the forwarder calls each device.
+        var allNodesAreKnown: Bool {
+            (0..<12).allSatisfy { slot in
+                guard let path = gateway.path(of: slot), path.node != 0 else { return true }
+                return gateway.node(of: path) != nil
+            }
+        }
+
+        /// The packet as it comes, and now and then something else: wrapped twice, cut, longer.
+        private mutating func received(_ packet: SNPacket, _ port: Int, _ path: DatagramPath) -> Gateway.Event {
+            guard usesForwarder, port % 3 != 0 else { return .received(packet, from: path) }
+            var bytes = encoded(packet)
+            switch below(40) {
+            case 0: bytes = encoded(.encapsulated(radius: 0, wirelessNodeID: view("n"), message: view(bytes)))
+            case 1: bytes.removeLast()
+            case 2: bytes.append(0)
+            default: break
+            }
+            var forwarder = path
+            forwarder.remote.port = path.remote.port - UInt16(port % 3)
+            let node = [UInt8](repeating: UInt8(port % 3), count: below(200) == 0 ? 33 : 1 + port / 3)
+            return .received(
+                .encapsulated(radius: 1, wirelessNodeID: view(node), message: view(bytes)), from: forwarder)
         }
 
         private mutating func packet(_ port: Int) -> SNPacket {
@@ -154,8 +188,9 @@ import Testing
         var walk = Walk(seed: seed)
         for _ in 0..<4_000 {
             walk.step()
-            guard walk.broker.complaints.isEmpty else { break }
+            guard walk.broker.complaints.isEmpty, walk.allNodesAreKnown else { break }
         }
+        #expect(walk.allNodesAreKnown, "seed \(seed)")
         #expect(walk.broker.complaints == [], "seed \(seed)")
         #expect(walk.gateway.counters.deliveriesOutOfTurn == 0, "seed \(seed)")
         #expect(walk.gateway.deviceCount <= 12)
@@ -174,6 +209,9 @@ import Testing
         #expect(walk.broker.attachedLinks == 0, "seed \(seed)")
         #expect(walk.broker.kept == [:], "seed \(seed)")
         #expect(walk.gateway.nextDeadline == nil, "seed \(seed)")
+        walk.gateway.advance(to: walk.now, into: &effects)
+        #expect(walk.gateway.nodeCount == 0, "seed \(seed)")
+        #expect(walk.usesForwarder == (walk.gateway.counters.forwarded > 1_000), "seed \(seed)")
     }
 
     @Test("One seed gives one course of events")

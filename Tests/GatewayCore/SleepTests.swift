@@ -203,7 +203,7 @@ import Testing
             ])
         #expect(world.state() == .active)
         #expect(
-            world.receive(.regack(topicID: 1, msgID: world.registerID, .accepted)) == ["1 PUBLISH q1 normal:1 m1 #7"])
+            world.receive(.regack(topicID: 2, msgID: world.registerID, .accepted)) == ["1 PUBLISH q1 normal:2 m1 #7"])
         _ = world.receive(.puback(topicID: 1, msgID: 1, .accepted))
         // The new keep-alive counts.
         #expect(world.pass(.milliseconds(37_499)) == [])
@@ -237,6 +237,40 @@ import Testing
         #expect(world.pass(.seconds(20)) == ["1 WILLTOPICREQ"])
         #expect(world.state() == .asleep)
         #expect(world.receive(wakeUp) == ["0? open"])
+    }
+
+    @Test("A late answer to a delivery does not end the wait of a will handshake from sleep [D-35]")
+    func resumeWithLateAnswer() {
+        let answers: [SNPacket] = [
+            .puback(topicID: 1, msgID: 9, .accepted), .puback(topicID: 1, msgID: 9, .congestion),
+            .puback(topicID: 1, msgID: 9, .notSupported),
+        ]
+        for answer in answers {
+            var world = world { $0.unlisted.retryCount = 1 }
+            _ = world.receive(wakeUp)
+            #expect(world.deliver(topic: 5, id: 9) == ["1 PUBLISH q1 normal:1 m9 #7"])
+            _ = world.receive(.connect(SNConnect("dev", will: true)))
+            _ = world.receive(answer)
+            #expect(world.gateway.contradiction == nil, "\(answer)")
+            #expect(world.pass(.seconds(20)) == ["1 WILLTOPICREQ"], "\(answer)")
+            #expect(world.state() == .asleep)
+        }
+    }
+
+    @Test(
+        "A REGACK from before a restart makes no topic id known, with a will and without [D-51]",
+        arguments: [false, true])
+    func resumeWithLateRegack(will: Bool) {
+        var world = world()
+        _ = world.receive(wakeUp)
+        #expect(world.deliver(topic: 6) == ["0? keep 6", "1 REGISTER 2 #7"])
+        let late = SNPacket.regack(topicID: 2, msgID: world.registerID, .accepted)
+        _ = world.receive(.connect(SNConnect("dev", will: will)))
+        #expect(world.receive(late) == [])
+        if will { #expect(world.receive(.willTopic(nil)).last == "1 REGISTER 2 #7") }
+        #expect(world.receive(late) == [])
+        #expect(
+            world.receive(.regack(topicID: 2, msgID: world.registerID, .accepted)) == ["1 PUBLISH q1 normal:2 m1 #7"])
     }
 
     @Test("DISCONNECT with a duration in a will handshake from sleep goes back to sleep")

@@ -6,13 +6,16 @@ import Testing
 @testable import GatewayCore
 
 @Suite struct TablesTests {
-    @Test("The hash of an address takes in host, port, scope and listener, and nothing else")
+    @Test("The hash of an address takes in host, port, scope, listener and node, and nothing else")
     func pathHash() {
         let hasher = KeyHasher(seeds: 1, 2)
         let base = World.path(1)
         var others = [World.path(2), World.path(1, host: 2), World.path(1, listener: 1)]
         others.append(DatagramPath(remote: PeerAddress(high: 1, low: base.remote.low, port: 1)))
         others.append(DatagramPath(remote: PeerAddress(high: 0, low: base.remote.low, port: 1, scopeID: 1)))
+        var behind = base
+        behind.node = 1
+        others.append(behind)
         for other in others { #expect(hasher.hash(other) != hasher.hash(base)) }
         let elsewhere = DatagramPath(remote: base.remote, local: PeerAddress(ipv4: 1, port: 1), interface: 3)
         #expect(hasher.hash(elsewhere) == hasher.hash(base))
@@ -33,6 +36,18 @@ import Testing
         var places: Set<UInt32> = []
         for port in 0..<4096 { places.insert(hasher.hash(World.path(port)) & 8191) }
         // By chance 4,096 balls hit about 3,223 of 8,192 boxes.
+        #expect(places.count > 3_000)
+    }
+
+    @Test("Hashes of the nodes of one forwarder spread over the table")
+    func spreadOfNodes() {
+        let hasher = KeyHasher(seeds: 9, 10)
+        var places: Set<UInt32> = []
+        var path = World.path(1)
+        for node in 1...4096 as ClosedRange<UInt32> {
+            path.node = node
+            places.insert(hasher.hash(path) & 8191)
+        }
         #expect(places.count > 3_000)
     }
 
@@ -120,6 +135,27 @@ import Testing
         #expect(name(5, nil) == "plain")
         for id in [0, 1, 4, 6, 0xFFFF] as [UInt16] { #expect(name(id, "dev") == nil) }
         #expect(PredefinedTopics([]).highestID == 0)
+    }
+
+    @Test("An id for clients whose ids fit counts before the one for all, the first of several first [SN-6.7] [D-80]")
+    func predefinedForClients() {
+        let topics = PredefinedTopics([
+            .init(id: 1, name: "pump/%c", clients: GlobPattern("pump-*")), .init(id: 1, name: "all"),
+            .init(id: 1, name: "seventh", clients: GlobPattern("*-7")),
+            .init(id: 2, name: "none but doors", clients: GlobPattern("door-*")),
+        ])
+        let scratch = Scratch()
+        func name(_ id: UInt16, _ client: ByteString?) -> String? {
+            topics.name(id, clientID: client, in: scratch)?.escaped
+        }
+        #expect(name(1, "pump-7") == "pump/pump-7")
+        #expect(name(1, "door-7") == "seventh")
+        #expect(name(1, "door-8") == "all")
+        #expect(name(1, nil) == "all")
+        #expect(name(2, "door-8") == "none but doors")
+        #expect(name(2, "pump-7") == nil)
+        #expect(name(2, nil) == nil)
+        #expect(topics.highestID == 2)
     }
 
     @Test("A device record stays small")

@@ -124,7 +124,7 @@ struct World {
                 continue
             case .sendRegister(_, let msgID, _, _):
                 registerID = msgID
-            case .send, .sendPublish, .request, .anonymousPublish:
+            case .send, .sendPublish, .multicast, .request, .anonymousPublish:
                 break
             }
             result.append(text(effect))

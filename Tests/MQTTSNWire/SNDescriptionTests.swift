@@ -13,7 +13,7 @@ import Testing
         }
     }
 
-    @Test("No byte of a peer's reaches the log unescaped [I.20]", arguments: SNMessageType.allCases)
+    @Test("No byte of a peer's reaches the log unescaped [attack 20]", arguments: SNMessageType.allCases)
     func escaped(type: SNMessageType) {
         for seed in 0..<50 as Range<UInt64> {
             let generator = SNPacketGenerator(seed: seed)
@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    @Test("A name is shown up to 128 bytes, a longer one with its length [I.105]", arguments: [128, 129, 1290])
+    @Test("A name is shown up to 128 bytes, a longer one with its length [attack 105]", arguments: [128, 129, 1290])
     func longNames(count: Int) {
         ByteString([UInt8](repeating: 0x61, count: count)).withView { clientID in
             let shown = "'" + String(repeating: "a", count: 128) + "'"

@@ -88,7 +88,7 @@ import Testing
         }
     }
 
-    @Test("One hundred encapsulations open one at a time, and the codec opens no more [I.118]")
+    @Test("One hundred encapsulations open one at a time, and the codec opens no more [attack 118]")
     func nested() throws {
         var bytes: [UInt8] = Array(repeatElement([0x04, 0xFE, 0x00, 0x61], count: 100).joined()) + [0x02, 0x16]
         for _ in 0..<100 {

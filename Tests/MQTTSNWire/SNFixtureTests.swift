@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test("A truncated message is an error [D-36] [I.102]", arguments: try FixtureNotation.vectors(in: "mqttsn"))
+    @Test("A truncated message is an error [D-36] [attack 102]", arguments: try FixtureNotation.vectors(in: "mqttsn"))
     func truncated(vector: PacketVector) throws {
         let bytes = try FixtureNotation.bytes(vector.hex)
         // Behind the Length of an encapsulation nothing says how long the message is, and an error may be cured.

@@ -11,7 +11,7 @@ import Testing
         #expect(SNMessageType.allCases.count == 28)
     }
 
-    @Test("A reserved MsgType is an error whatever follows [SN-5.2.2] [I.103]", arguments: 0...UInt8.max)
+    @Test("A reserved MsgType is an error whatever follows [SN-5.2.2] [attack 103]", arguments: 0...UInt8.max)
     func reserved(value: UInt8) {
         guard SNMessageType(rawValue: value) == nil else { return }
         #expect(decodeError([0x02, value]) == .reservedMessageType)

@@ -4,7 +4,7 @@ import Testing
 /// How long each message may be: Tables 6 to 28 of the standard, once more and by themselves.
 @Suite struct SNSizeTests {
     @Test(
-        "A message has the octets of its table: no fewer, and no more unless its last field varies [SN-5.4] [I.102]",
+        "A message has the octets of its table: no fewer, no more unless its last field varies [SN-5.4] [attack 102]",
         arguments: SNMessageType.allCases)
     func sizes(type: SNMessageType) {
         guard type != .encapsulated else { return }

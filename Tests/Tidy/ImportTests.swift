@@ -30,7 +30,7 @@ import Testing
             ]),
             "dormouse": bottom.union(wires).union(cores).union([
                 "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "Glibc", "Musl", "ArgumentParser",
-                "Logging", "WebSocket", "Authentication",
+                "Logging", "WebSocket", "Authentication", "CLinux",
             ]),
         ]
     }()

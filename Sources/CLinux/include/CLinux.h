@@ -45,6 +45,20 @@ int clinux_next_signal(int descriptor);
 /// Lets a UDP socket tell which address of ours each datagram asked.
 int clinux_report_local_address(int descriptor, bool ipv4);
 
+/// The interface with this name; 0 if there is none.
+uint32_t clinux_interface_named(const char *name);
+/// The interface that has this address; 0 if none has.
+uint32_t clinux_interface_of(clinux_address address);
+/// Lets a UDP socket hear the groups that it has joined itself and not those that other sockets have.
+int clinux_hear_joined_only(int descriptor, bool ipv4);
+/// Joins a multicast group on an interface; 0 lets the system choose one.
+int clinux_join(int descriptor, clinux_address group, uint32_t interface);
+/// Sends one datagram to a group by an interface, with a time to live (hop limit) of its own; 0 or -errno. `source` or
+/// `interface` zero lets the system choose.
+int clinux_send_to_group(
+    int descriptor, const void *bytes, size_t count, clinux_address group, clinux_address source, uint32_t interface,
+    int hops);
+
 /// Room for received datagrams.
 typedef struct clinux_inbox clinux_inbox;
 /// NULL if there is no memory.

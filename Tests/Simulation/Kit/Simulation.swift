@@ -193,11 +193,14 @@ package struct Simulation {
     private mutating func checkMemory() {
         let gauges = world.engine.broker.gauges
         if gauges.heldBytes != 0 { world.faults.append("\(gauges.heldBytes) bytes held for nobody") }
-        // Topics, wills, and the figures of the broker.
-        if gauges.retainedMessages > (features.hasStatistics ? 80 : 8) {
+        // Topics, wills, the figures of the broker, and a topic for each device.
+        let shown = world.engine.gateway.deviceCount
+        if gauges.retainedMessages > (features.hasStatistics ? 96 + shown : 8) {
             world.faults.append("\(gauges.retainedMessages) retained messages")
         }
-        if gauges.topics > (features.hasStatistics ? 96 : 16) { world.faults.append("\(gauges.topics) topics kept") }
+        if gauges.topics > (features.hasStatistics ? 112 + shown : 16) {
+            world.faults.append("\(gauges.topics) topics kept")
+        }
     }
 
     private mutating func checkLimits() {

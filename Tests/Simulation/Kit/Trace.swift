@@ -10,9 +10,12 @@ package struct Trace {
     /// How much was noted.
     package private(set) var count = 0
     private let isPrinting: Bool
+    /// Whether what is said in words counts, besides bytes: to put it into words takes longer than to play it.
+    private let notesWords: Bool
 
-    package init(isPrinting: Bool) {
+    package init(isPrinting: Bool, notesWords: Bool = true) {
         self.isPrinting = isPrinting
+        self.notesWords = notesWords
     }
 
     /// What was noted: the letter goes into the hash.
@@ -28,8 +31,10 @@ package struct Trace {
     }
 
     mutating func note(_ text: @autoclosure () -> String, _ who: String, _ now: Instant) {
-        note(.event, who, now)
+        guard notesWords || isPrinting else { return }
         let text = text()
+        guard notesWords else { return print("\(time(now)) \(who) \(text)") }
+        note(.event, who, now)
         for byte in text.utf8 { mix(byte) }
         if isPrinting { print("\(time(now)) \(who) \(text)") }
     }

@@ -32,12 +32,14 @@ extension World {
                 continue
             }
             let sender = devices[device].address
-            for arrival in arrivals() { queue.add(.datagramUp(bytes, from: sender), at: arrival) }
+            traffic.noteUp(bytes)
+            for arrival in arrivals(device) { queue.add(.datagramUp(bytes, from: sender), at: arrival) }
         }
     }
 
     /// When the copies of a datagram arrive; empty if it is lost.
-    private mutating func arrivals() -> [Instant] {
+    private mutating func arrivals(_ device: Int?) -> [Instant] {
+        let network = device.flatMap { devices[$0].network } ?? network
         guard !random.chance(network.loss) else { return [] }
         let first = now + random.duration(upTo: network.delay)
         guard random.chance(network.duplication) else { return [first] }
@@ -46,16 +48,15 @@ extension World {
 
     mutating func datagramArrived(_ bytes: ByteString, from sender: PeerAddress) {
         bytes.withView { view in
-            if let device = device(at: sender) {
-                trace.note(.datagramUp, name(ofDevice: device), view, now)
-                if let packet = try? SNPacket.decode(view) { noteUp(packet, device) }
+            guard let device = addresses[sender] else {
+                return engine.datagramReceived(view, from: DatagramPath(remote: sender), now: time)
             }
+            trace.note(.datagramUp, name(ofDevice: device), view, now)
+            if let packet = try? SNPacket.decode(view) { noteUp(packet, device) }
+            let wasAsleep = state(of: device) == .asleep
             engine.datagramReceived(view, from: DatagramPath(remote: sender), now: time)
+            if wasAsleep { wokeUp(view, device, at: sender) }
         }
-    }
-
-    private func device(at address: PeerAddress) -> Int? {
-        devices.firstIndex { $0.address == address || $0.formerAddresses.contains(address) }
     }
 
     // MARK: - Down
@@ -64,7 +65,9 @@ extension World {
         for entry in engine.outbox.entries {
             let bytes = ByteString(engine.outbox.bytes(of: entry))
             let receiver = entry.path.remote
-            if let device = device(at: receiver) {
+            let device = addresses[receiver]
+            if let device {
+                traffic.noteDown(bytes)
                 bytes.withView { view in
                     trace.note(.datagramDown, name(ofDevice: device), view, now)
                     guard let packet = try? SNPacket.decode(view) else {
@@ -74,22 +77,24 @@ extension World {
                     noteDown(packet, device)
                 }
             }
-            for arrival in arrivals() { queue.add(.datagramDown(bytes, to: receiver), at: arrival) }
+            for arrival in arrivals(device) { queue.add(.datagramDown(bytes, to: receiver), at: arrival) }
         }
         engine.clearOutbox()
     }
 
     /// A datagram reaches the device that is there; at an address that was given up it is lost.
     mutating func datagramArrived(_ bytes: ByteString, at receiver: PeerAddress) {
-        guard let device = devices.firstIndex(where: { $0.address == receiver }) else { return }
+        guard let device = addresses[receiver], devices[device].address == receiver else { return }
         var effects: [Device.Effect] = []
         bytes.withView { devices[device].device.received($0, now: now, into: &effects) }
+        alarms.set(device, among: devices)
         take(effects, of: device)
     }
 
     mutating func advance(device: Int) {
         var effects: [Device.Effect] = []
         devices[device].device.advance(to: now, into: &effects)
+        alarms.set(device, among: devices)
         take(effects, of: device)
     }
 }
@@ -114,7 +119,8 @@ extension World {
     private mutating func noteUp(_ packet: SNPacket, _ device: Int) {
         switch packet {
         case .connect(let connect):
-            if isSleeping(ByteString(connect.clientID)) { devices[device].told.isResuming = true }
+            devices[device].clientID = ByteString(connect.clientID)
+            if [.asleep, .awake].contains(state(of: device)) { devices[device].told.isResuming = true }
             if !devices[device].told.isResuming { devices[device].told.forgetAll() }
         case .willTopic, .willMsg: break
         case .regack(let topicID, _, .accepted):
@@ -124,16 +130,9 @@ extension World {
         }
     }
 
-    private func isSleeping(_ clientID: ClientID) -> Bool {
-        for slot in 0..<64 where engine.gateway.clientID(of: slot) == clientID {
-            let state = engine.gateway.state(of: slot)
-            return state == .asleep || state == .awake
-        }
-        return false
-    }
-
     /// The gateway never publishes under an id that it did not tell the device [SN-6.10].
     private mutating func noteDown(_ packet: SNPacket, _ device: Int) {
+        wakes.noteDown(packet.type, device, now)
         switch packet {
         case .regack(let topicID, _, .accepted), .suback(_, let topicID, _, .accepted):
             devices[device].told.insert(topicID)

@@ -12,6 +12,8 @@ package import Messaging
 package struct World {
     package var engine: Engine
     package private(set) var now = Instant(nanoseconds: 1_000_000_000)
+    /// What the engine is, and what one that takes its place is given.
+    let settings: EngineSettings
     package internal(set) var clients: [WorldClient] = []
     package internal(set) var devices: [WorldDevice] = []
     package var network = Network()
@@ -24,6 +26,13 @@ package struct World {
 
     var random: SeededGenerator
     var queue = EventQueue()
+    /// When devices wake up, the soonest first.
+    var alarms = DeviceAlarms()
+    /// Who is, or was, at an address. Looked up, never walked through.
+    var addresses: [PeerAddress: Int] = [:]
+    /// Wakes of sleeping devices that the gateway has not ended.
+    var wakes = OpenWakes()
+    package internal(set) var traffic = Traffic()
     var links: [WorldLink] = []
     /// The link of each connection of the engine.
     var linkOfSlot: [Int?] = []
@@ -38,15 +47,18 @@ package struct World {
         case healed
     }
 
-    package init(settings: EngineSettings = EngineSettings(), seed: UInt64, isPrinting: Bool = false) {
+    package init(
+        settings: EngineSettings = EngineSettings(), seed: UInt64, isPrinting: Bool = false, tracesWords: Bool = true
+    ) {
+        self.settings = settings
         random = SeededGenerator(seed: seed)
-        trace = Trace(isPrinting: isPrinting)
+        trace = Trace(isPrinting: isPrinting, notesWords: tracesWords)
         let start = Instant(nanoseconds: 1_000_000_000)
         engine = Engine(settings: settings, seed: random.next(), now: Now(instant: start, unixSeconds: 1_700_000_000))
     }
 
     /// The time as the engine is told.
-    var time: Now {
+    package var time: Now {
         Now(instant: now, unixSeconds: 1_700_000_000 + Int64(now.nanoseconds / 1_000_000_000))
     }
 
@@ -78,10 +90,7 @@ package struct World {
         let engineDue = engine.nextDeadline ?? Instant(nanoseconds: .max)
         var next = min(queued, engineDue)
         var dueDevice: Int?
-        for index in devices.indices {
-            guard let due = devices[index].device.nextDeadline, due < next else { continue }
-            (next, dueDevice) = (due, index)
-        }
+        if let alarm = alarms.next(among: devices), alarm.due < next { (next, dueDevice) = (alarm.due, alarm.device) }
         guard next <= end else { return false }
         let isLater = next > now
         stepsWithoutTime = isLater ? 0 : stepsWithoutTime + 1
@@ -98,6 +107,7 @@ package struct World {
             engine.advance(to: time)
         }
         pump()
+        superviseWakes()
         return true
     }
 
@@ -154,10 +164,13 @@ extension World {
         return clients.count - 1
     }
 
-    /// A device that is there to be connected, at an address of its own. Its number.
-    package mutating func addDevice(_ settings: Device.Settings = Device.Settings()) -> Int {
-        let address = PeerAddress(ipv4: 0x0A00_0001 + UInt32(devices.count), port: 10_000)
-        devices.append(WorldDevice(device: Device(settings: settings), address: address))
+    /// A device that is there to be connected, at an address of its own or at the one given. Its number.
+    package mutating func addDevice(
+        _ settings: Device.Settings = Device.Settings(), at address: PeerAddress? = nil, network: Network? = nil
+    ) -> Int {
+        let address = address ?? PeerAddress(ipv4: 0x0A00_0001 + UInt32(devices.count), port: 10_000)
+        addresses[address] = devices.count
+        devices.append(WorldDevice(device: Device(settings: settings), address: address, network: network))
         return devices.count - 1
     }
 
@@ -205,8 +218,10 @@ extension World {
     /// Lets the device do something.
     package mutating func perform(_ command: Device.Command, device: Int) {
         trace.note("\(command)", name(ofDevice: device), now)
+        if case .connect(let connect) = command { devices[device].clientID = connect.clientID }
         var effects: [Device.Effect] = []
         devices[device].device.handle(command, now: now, into: &effects)
+        alarms.set(device, among: devices)
         take(effects, of: device)
         pump()
     }
@@ -214,8 +229,8 @@ extension World {
     /// The device turns up at another port, as behind a NAT.
     package mutating func rebind(device: Int) {
         let address = devices[device].address
-        devices[device].formerAddresses.append(address)
-        devices[device].address = address.with(port: address.port + 1)
+        devices[device].address = address.with(port: address.port &+ 1)
+        addresses[devices[device].address] = device
         trace.note("rebound", name(ofDevice: device), now)
     }
 
@@ -233,7 +248,12 @@ package struct WorldClient {
 package struct WorldDevice {
     package var device: Device
     package var address: PeerAddress
-    var formerAddresses: [PeerAddress] = []
+    /// How its own datagrams fare; nil for the world's.
+    var network: Network?
+    /// What it last called itself.
+    var clientID = ClientID()
+    /// Where the gateway last kept its record.
+    var slot = 0
     /// What the gateway told it and may therefore count on.
     var told = ToldTopics()
 }

@@ -9,19 +9,29 @@ import SwarmKit
 /// Two kinds of worlds: devices and clients in a network that loses and reorders (`--network`), and MQTT clients with
 /// all features against a model of a broker (`--swarm`). A search without either plays both in turn, a seed alone the
 /// first kind.
+///
+/// `simulate --field` plays a field of `--devices N` for `--hours N`, or with `--loss N` one line of the table of what
+/// loss costs; `--field-table` prints that table.
 @main
 struct Simulate {
-    private enum Kind { case network, swarm }
+    private enum Kind { case network, swarm, field, fieldTable }
 
     private var seed: UInt64?
     private var minutes: Double?
     private var count: UInt64?
     private var kind: Kind?
     private var isQuiet = false
+    private var isTracing = false
+    private var plan = Field.Plan()
 
     static func main() {
         guard let command = Simulate(CommandLine.arguments.dropFirst()) else {
-            print("usage: simulate [--network | --swarm] [--seed N [--quiet]] [--minutes N | --count N]")
+            print(
+                """
+                usage: simulate [--network | --swarm] [--seed N [--quiet]] [--minutes N | --count N]
+                       simulate --field [--loss N] [--seed N] [--devices N] [--hours N] [--quiet | --trace]
+                       simulate --field-table
+                """)
             exit(2)
         }
         exit(command.run() ? 0 : 1)
@@ -32,8 +42,20 @@ struct Simulate {
         while let argument = iterator.next() {
             switch argument {
             case "--quiet": isQuiet = true
+            case "--trace": isTracing = true
             case "--network": kind = .network
             case "--swarm": kind = .swarm
+            case "--field": kind = .field
+            case "--field-table": kind = .fieldTable
+            case "--loss":
+                guard let value = iterator.next().flatMap({ UInt64($0) }), value <= 100 else { return nil }
+                plan = .table(loss: value)
+            case "--devices":
+                guard let value = iterator.next().flatMap({ Int($0) }), value > 0 else { return nil }
+                plan.devices = value
+            case "--hours":
+                guard let value = iterator.next().flatMap({ Int64($0) }), value > 0 else { return nil }
+                plan.duration = .seconds(value * 3_600)
             case "--seed":
                 guard let value = iterator.next().flatMap({ UInt64($0) }) else { return nil }
                 seed = value
@@ -50,6 +72,14 @@ struct Simulate {
 
     /// True if nothing was found.
     private func run() -> Bool {
+        if kind == .field {
+            return report(Field.run(seed: seed ?? 1, plan: plan, isTalkative: !isQuiet, isPrinting: isTracing))
+        }
+        if kind == .fieldTable {
+            guard let text = FieldTable.text() else { return false }
+            print(text, terminator: "")
+            return true
+        }
         if let seed, minutes == nil, count == nil { return play(seed, kind ?? .network) }
         return search()
     }
@@ -57,7 +87,7 @@ struct Simulate {
     /// Plays one seed and says how it ended; true if well.
     private func play(_ seed: UInt64, _ kind: Kind) -> Bool {
         switch kind {
-        case .network: return report(Simulation.run(seed: seed, isPrinting: !isQuiet))
+        case .network, .field, .fieldTable: return report(Simulation.run(seed: seed, isPrinting: !isQuiet))
         case .swarm:
             if !isQuiet, !Swarm.run(seed: seed).faults.isEmpty {
                 let left = Swarm.shrink(seed: seed)
@@ -97,6 +127,21 @@ struct Simulate {
         print(
             "seed \(outcome.seed): hash \(String(outcome.hash, radix: 16)), \(outcome.published) published, "
                 + "\(outcome.received) received, \(outcome.steps) steps, \(outcome.faults.count) faults")
+        return outcome.faults.isEmpty
+    }
+
+    private func report(_ outcome: Field.Outcome) -> Bool {
+        for fault in outcome.faults { print("fault: \(fault)") }
+        for figure in outcome.figures where !isQuiet {
+            print(
+                "\(figure.kind.title): \(figure.messages) messages, median \(figure.median) ms, "
+                    + "95 % \(figure.percentile95) ms, 99 % \(figure.percentile99) ms")
+        }
+        print(
+            "field \(outcome.seed): hash \(String(outcome.hash, radix: 16)), \(outcome.published) published, "
+                + "\(outcome.received) received, \(outcome.datagrams) datagrams, \(outcome.steps) steps, "
+                + "\(outcome.wakes) wakes, \(outcome.silentWakes) of them unanswered, "
+                + "\(outcome.swallowed) swallowed, \(outcome.faults.count) faults")
         return outcome.faults.isEmpty
     }
 
