@@ -306,7 +306,6 @@ extension Gateway.Configuration {
         }
         switch name {
         case "messages_per_wake": messagesPerWakeMax = number
-        case "wait_interval": waitInterval = .seconds(number)
         case "topics_max": topicsMax = number
         case "rebind":
             let rules: [String: Rebind] = ["never": .never, "port": .port, "address": .address]

@@ -79,7 +79,7 @@ import Testing
         #expect(changes(&world) == ["0 dev asleep"])
         _ = world.receive(.pingreq(clientID: view("dev")), from: 2)
         #expect(changes(&world) == ["0 dev awake"])
-        #expect(world.gateway.portrait(of: 0, now: world.now)?.path.remote.port == 2)
+        #expect(world.gateway.portrait(of: 0, now: world.now)?.address.remote.port == 2)
         _ = world.receive(.pingresp, from: 2)
         #expect(changes(&world) == [])
     }
