@@ -30,7 +30,8 @@ extension ListenerConfiguration {
             let manner = settings.isStrict ? ", strict" : ""
             let forwarders = settings.forwarders.isEmpty ? "" : ", forwarders at " + settings.forwarders.summary
             return "listener \(port) \(place) mqttsn, \(clients), gateway \(settings.gatewayID), "
-                + "\(topics) predefined \(topics == 1 ? "topic" : "topics")\(manner)\(settings.groupSummary)\(forwarders)"
+                + "\(topics) predefined \(topics == 1 ? "topic" : "topics")\(manner)"
+                + settings.groupSummary + forwarders
         }
     }
 }

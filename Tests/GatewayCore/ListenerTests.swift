@@ -45,7 +45,7 @@ import Testing
         _ = world.deliver(topic: 5, id: 3)
         #expect(world.receive(.puback(topicID: 1, msgID: 3, .congestion)) == [])
         #expect(world.pass(.milliseconds(6_999)) == [])
-        #expect(world.pass(.milliseconds(1)) == ["1 PUBLISH d q1 normal:1 m3 #7"])
+        #expect(world.pass(.milliseconds(1)) == ["1 PUBLISH q1 dup normal:1 m3 #7"])
     }
 
     @Test("Normal ids begin above the highest predefined one of any listener [D-29]")

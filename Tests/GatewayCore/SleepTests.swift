@@ -203,7 +203,7 @@ import Testing
             ])
         #expect(world.state() == .active)
         #expect(
-            world.receive(.regack(topicID: 2, msgID: world.registerID, .accepted)) == ["1 PUBLISH q1 normal:2 m1 #7"])
+            world.receive(.regack(topicID: 1, msgID: world.registerID, .accepted)) == ["1 PUBLISH q1 normal:1 m1 #7"])
         _ = world.receive(.puback(topicID: 1, msgID: 1, .accepted))
         // The new keep-alive counts.
         #expect(world.pass(.milliseconds(37_499)) == [])
@@ -270,7 +270,7 @@ import Testing
         if will { #expect(world.receive(.willTopic(nil)).last == "1 REGISTER 2 #7") }
         #expect(world.receive(late) == [])
         #expect(
-            world.receive(.regack(topicID: 2, msgID: world.registerID, .accepted)) == ["1 PUBLISH q1 normal:2 m1 #7"])
+            world.receive(.regack(topicID: 1, msgID: world.registerID, .accepted)) == ["1 PUBLISH q1 normal:1 m1 #7"])
     }
 
     @Test("DISCONNECT with a duration in a will handshake from sleep goes back to sleep")
