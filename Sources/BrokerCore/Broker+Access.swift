@@ -1,6 +1,5 @@
 internal import Bytes
 internal import Clockwork
-internal import DequeModule
 package import Messaging
 
 /// The access rules, asked on every path (DESIGN §6): when a message comes in, when a route is built, when something
@@ -131,8 +130,8 @@ extension Broker {
     }
 
     /// Empties a queue, to be filled again by `putBack`.
-    mutating func takeQueue(of slot: Int) -> Deque<QueuedDelivery> {
-        var queue: Deque<QueuedDelivery> = []
+    mutating func takeQueue(of slot: Int) -> DeliveryQueue {
+        var queue = DeliveryQueue()
         swap(&queue, &sessions[slot].queue)
         queuedDeliveries -= queue.count
         sessions[slot].queuedBytes = 0
@@ -142,6 +141,9 @@ extension Broker {
     mutating func putBack(_ entry: QueuedDelivery, of slot: Int) {
         sessions[slot].queue.append(entry)
         queuedDeliveries += 1
-        if entry.phase == .message { sessions[slot].queuedBytes += messages.size(of: entry.message) }
+        guard entry.phase == .message else { return }
+        let size = messages.size(of: entry.message)
+        sessions[slot].queuedBytes += size
+        if !entry.isFresh { sessions[slot].queue.returnedBytes += size }
     }
 }

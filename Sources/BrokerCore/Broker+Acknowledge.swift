@@ -1,5 +1,4 @@
 internal import Clockwork
-internal import DequeModule
 internal import Messaging
 
 /// Deliveries that links cannot carry, in one turn, that are at once followed by the next one.
@@ -11,7 +10,7 @@ extension Broker {
         _ acknowledgement: Acknowledgement, session slot: Int, link: LinkID, now: Now, into effects: inout BrokerEffects
     ) {
         let identifier = acknowledgement.packetIdentifier
-        guard let index = sessions[slot].inflight.firstIndex(where: { $0.packetIdentifier == identifier }) else {
+        guard let index = sessions[slot].inflight.place(of: identifier) else {
             return unknown(acknowledgement, link: link, into: &effects)
         }
         let delivery = sessions[slot].inflight[index]
@@ -77,7 +76,7 @@ extension Broker {
     mutating func abandonReceived(
         _ identifier: UInt16, session slot: Int, now: Now, into effects: inout BrokerEffects
     ) {
-        if let index = sessions[slot].inflight.firstIndex(where: { $0.packetIdentifier == identifier }) {
+        if let index = sessions[slot].inflight.place(of: identifier) {
             let delivery = sessions[slot].inflight.remove(at: index)
             if delivery.phase == .publish {
                 counters.droppedUndeliverable += 1
@@ -126,7 +125,11 @@ extension Broker {
     /// client may have seen (DESIGN §4) [MQTT-4.4.0-1].
     mutating func returnInflight(_ slot: Int) {
         while let delivery = sessions[slot].inflight.popLast() {
-            if delivery.phase == .publish { sessions[slot].queuedBytes += messages.size(of: delivery.message) }
+            if delivery.phase == .publish {
+                let size = messages.size(of: delivery.message)
+                sessions[slot].queuedBytes += size
+                sessions[slot].queue.returnedBytes += size
+            }
             queuedDeliveries += 1
             sessions[slot].queue.prepend(
                 QueuedDelivery(

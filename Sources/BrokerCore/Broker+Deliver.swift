@@ -54,14 +54,16 @@ extension Broker {
     }
 
     /// Whether a delivery that has to be acknowledged can go out now: nothing waits before it.
+    /// - Parameter earlier: deliveries of the same message that are going to start before it.
     @inline(__always)
-    func canStartAtOnce(_ slot: Int, _ attachment: Attachment) -> Bool {
-        attachment.isOpen && sessions[slot].queue.isEmpty && hasRoom(slot, attachment)
+    func canStartAtOnce(_ slot: Int, _ attachment: Attachment, behind earlier: Int = 0) -> Bool {
+        attachment.isOpen && sessions[slot].queue.isEmpty && hasRoom(slot, attachment, behind: earlier)
     }
 
     /// Whether the link can take one more delivery that it has to acknowledge or, one at a time, any delivery.
-    func hasRoom(_ slot: Int, _ attachment: Attachment) -> Bool {
-        attachment.busyWith == nil && sessions[slot].inflight.count < attachment.window
+    @inline(__always)
+    func hasRoom(_ slot: Int, _ attachment: Attachment, behind earlier: Int = 0) -> Bool {
+        attachment.busyWith == nil && sessions[slot].inflight.count + earlier < attachment.window
     }
 
     /// Hands out what waits, as far as the window allows and a fair share of the turn goes.
@@ -74,7 +76,7 @@ extension Broker {
                 guard mayStart(entry, of: slot, attachment) else { return }
                 dequeue(slot)
                 if sessions[slot].queue.isEmpty { noteEmpty(slot, into: &effects) }
-                if isExpired(entry, now: now) { continue }
+                if isExpired(entry, of: slot, now: now) { continue }
                 if entry.phase == .message { bytesLeft -= messages.size(of: entry.message) }
                 start(entry, of: slot, attachment, into: &effects)
             } else if let owed = sessions[slot].owedRetained.first {
@@ -106,13 +108,16 @@ extension Broker {
         guard let entry = sessions[slot].queue.popFirst() else { return }
         queuedDeliveries -= 1
         guard entry.phase == .message else { return }
-        sessions[slot].queuedBytes -= messages.size(of: entry.message)
+        let size = messages.size(of: entry.message)
+        sessions[slot].queuedBytes -= size
+        if !entry.isFresh { sessions[slot].queue.returnedBytes -= size }
     }
 
-    /// A message whose time is over is not sent, unless the client may have it already [MQTT-3.3.2-5].
-    mutating func isExpired(_ entry: QueuedDelivery, now: Now) -> Bool {
+    /// A message whose time is over, or that has waited too long for a device, is not sent, unless the client may have
+    /// it already [MQTT-3.3.2-5] [D-77].
+    mutating func isExpired(_ entry: QueuedDelivery, of slot: Int, now: Now) -> Bool {
         guard entry.isFresh else { return false }
-        guard messages[entry.message].expiresAt <= now.unixSeconds else { return false }
+        guard end(of: entry, in: slot) <= now.unixSeconds else { return false }
         counters.expired += 1
         release(entry.message, entry.identifiers)
         return true

@@ -1,5 +1,3 @@
-internal import DequeModule
-
 extension Broker {
     /// Deliveries that wait or are in flight, counted one by one: for tests, since it looks at every queue.
     package var deliveriesUnderWay: Int {

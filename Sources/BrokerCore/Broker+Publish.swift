@@ -71,7 +71,7 @@ extension Broker {
         let expiresAt = publish.messageExpiryInterval.map { now.unixSeconds + Int64($0) } ?? .max
         let message = Passing(
             serial: lastSerial, topic: topic, properties: publish.properties, payload: publish.payload,
-            expiresAt: expiresAt, qos: publish.qos, retain: publish.retain)
+            expiresAt: expiresAt, qos: publish.qos, retain: publish.retain, takenAt: now.seconds)
         passing = message
         return message
     }
@@ -82,8 +82,7 @@ extension Broker {
         _ publish: IncomingPublish, _ message: Passing, session: Int, link: LinkID, now: Now,
         into effects: inout BrokerEffects
     ) {
-        let place = sessions[session].received.firstIndex { $0.packetIdentifier == publish.packetIdentifier }
-        if let place {
+        if let place = sessions[session].received.place(of: publish.packetIdentifier) {
             guard link.isDevice, !publish.isDuplicate else {
                 return acknowledge(publish, with: .success, link: link, into: &effects)
             }
@@ -118,7 +117,7 @@ extension Broker {
     mutating func releaseReceived(
         _ identifier: UInt16, session: Int, link: LinkID, now: Now, into effects: inout BrokerEffects
     ) {
-        guard let index = sessions[session].received.firstIndex(where: { $0.packetIdentifier == identifier }) else {
+        guard let index = sessions[session].received.place(of: identifier) else {
             counters.unknownIdentifiers += 1
             let answer = Acknowledgement(.pubcomp, identifier, .packetIdentifierNotFound)
             return effects.answer(link, .acknowledge(answer))

@@ -2,7 +2,7 @@ internal import Clockwork
 internal import DequeModule
 internal import Messaging
 
-/// How many of a queue's oldest deliveries are looked at for room that all queues share.
+/// How many of a queue's oldest deliveries that the client has seen nothing of are looked at for room among all.
 private let oldestLookedAt = 64
 
 /// Queues, and what happens when they are full [M-10].
@@ -14,6 +14,11 @@ extension Broker {
         into effects: inout BrokerEffects
     ) {
         let isHeld = isHeld(message, copy)
+        if sessions[slot].sleepQueue?.keepsLast == true,
+            takePlace(of: message, copy: &copy, isHeld: isHeld, wanted, in: slot)
+        {
+            return
+        }
         guard makeRoom(for: message, isHeld: isHeld, wanted, in: slot, now: now, into: &effects) else {
             counters.droppedQueueFull += 1
             return release(wanted.identifiers)
@@ -27,7 +32,13 @@ extension Broker {
                 message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
                 retain: wanted.retain, phase: .message, group: wanted.group))
         sessions[slot].queuedBytes += message.size
-        sessions[slot].soonestExpiry = min(sessions[slot].soonestExpiry, message.expiresAt)
+        noteQueued(message, slot)
+    }
+
+    /// A message waits: when it will have waited too long, and who wants to know that it does.
+    mutating func noteQueued(_ message: Passing, _ slot: Int) {
+        let end = min(message.expiresAt, endOfWait(takenAt: message.takenAt, in: slot))
+        sessions[slot].soonestExpiry = min(sessions[slot].soonestExpiry, end)
         if limits.notesDeviceQueues, sessions[slot].isDevice { changedQueues.note(slot) }
     }
 
@@ -41,7 +52,7 @@ extension Broker {
     }
 
     /// How far one more message would go beyond what may be held, in bytes of messages and beside them.
-    private func excess(with message: Passing) -> (bytes: Int, overhead: Int) {
+    func excess(with message: Passing) -> (bytes: Int, overhead: Int) {
         let overhead = messages.overhead - retainedOverhead + MessageTable.overhead(of: topics.name(of: message.topic))
         let bytes = messages.bytes - heldRetainedBytes + message.size
         return (bytes - limits.heldBytesMax, overhead - limits.heldOverheadBytesMax)
@@ -57,15 +68,15 @@ extension Broker {
     /// How much may wait for a session: less for a link that sleeps or is away, where it asked for that.
     private func room(of slot: Int) -> QueueLimits {
         let limits = QueueLimits(messages: limits.queuedMessagesMax, bytes: limits.queuedBytesMax)
-        guard let sleepQueue = sessions[slot].sleepQueue, sessions[slot].attachment?.isOpen != true else {
-            return limits
-        }
-        return sleepQueue
+        return sleepRules(of: slot) ?? limits
     }
 
-    func hasOwnRoom(for message: Passing, in slot: Int) -> Bool {
+    /// Whether a message has a place in this queue.
+    /// - Parameter earlier: copies of the same message that are going to wait before it.
+    func hasOwnRoom(for message: Passing, in slot: Int, behind earlier: Int = 0) -> Bool {
         let room = room(of: slot)
-        return sessions[slot].queue.count < room.messages && sessions[slot].queuedBytes + message.size <= room.bytes
+        return sessions[slot].queue.count + earlier < room.messages
+            && sessions[slot].queuedBytes + (earlier + 1) * message.size <= room.bytes
     }
 
     private func hasRoomAmongAll(for message: Passing, isHeld: Bool) -> Bool {
@@ -79,43 +90,76 @@ extension Broker {
         into effects: inout BrokerEffects
     ) -> Bool {
         // Nobody was asked about the places of all queues, which are a matter of memory [M-11].
-        if wanted.isPromised, queuedDeliveries < limits.queuedDeliveriesMax { return true }
+        if wanted.isPromised, fullPolicy(of: slot) == .refuse, queuedDeliveries < limits.queuedDeliveriesMax {
+            return true
+        }
         if !hasOwnRoom(for: message, in: slot) { discardExpired(slot, now: now) }
-        if !hasOwnRoom(for: message, in: slot) {
-            noteFull(slot, into: &effects)
-            guard limits.queueFullPolicy == .dropOldest, message.size <= room(of: slot).bytes else { return false }
-            while !hasOwnRoom(for: message, in: slot) {
-                guard discardOldest(slot) else { return false }
-            }
+        let isFull = !hasOwnRoom(for: message, in: slot)
+        if isFull { noteFull(slot, into: &effects) }
+        if !isFull, hasRoomAmongAll(for: message, isHeld: isHeld) { return true }
+        guard fullPolicy(of: slot) == .dropOldest, canGiveOwnRoom(slot, to: message),
+            canGiveRoom(slot, to: message, isHeld: isHeld)
+        else {
+            if !isFull { noteAllFull(into: &effects) }
+            return false
+        }
+        while !hasOwnRoom(for: message, in: slot) {
+            guard discardFresh(0, of: slot) else { return false }
         }
         if hasRoomAmongAll(for: message, isHeld: isHeld) { return true }
         noteAllFull(into: &effects)
-        guard limits.queueFullPolicy == .dropOldest, isHeld || canGiveRoom(slot, to: message) else { return false }
-        while !hasRoomAmongAll(for: message, isHeld: isHeld) {
-            guard discardOldest(slot) else { return false }
-        }
-        return true
+        return giveRoom(slot, to: message, isHeld: isHeld)
     }
 
-    /// Whether the oldest deliveries of this queue would make room among all: those that wait elsewhere too would not,
-    /// and are not to be dropped for nothing.
-    private func canGiveRoom(_ slot: Int, to message: Passing) -> Bool {
-        var (bytes, overhead) = excess(with: message)
-        for entry in sessions[slot].queue.prefix(oldestLookedAt) where entry.isFresh {
-            if bytes <= 0, overhead <= 0 { break }
-            let held = messages[entry.message]
-            guard held.holders == 1 else { continue }
-            bytes -= messages.size(of: entry.message)
-            overhead -= Int(held.overhead)
-        }
-        return bytes <= 0 && overhead <= 0
+    /// Whether a queue has room for a message without all that the client has seen nothing of. What was in flight
+    /// stays: the client may know it, and waits for its PUBREL.
+    func canGiveOwnRoom(_ slot: Int, to message: Passing) -> Bool {
+        let room = room(of: slot)
+        let queue = sessions[slot].queue
+        return queue.returned.count < room.messages && queue.returnedBytes + message.size <= room.bytes
     }
 
-    /// Drops the oldest delivery that the client has seen nothing of; false if there is none. What was in flight stays
-    /// at the head of the queue: the client may know it, and waits for its PUBREL.
-    private mutating func discardOldest(_ slot: Int) -> Bool {
-        guard let index = sessions[slot].queue.firstIndex(where: { $0.isFresh }) else { return false }
-        let entry = sessions[slot].queue.remove(at: index)
+    /// Whether the oldest deliveries of this queue would make room among all, looking at no more than a few. A place is
+    /// given by each; the bytes of a message only by its last holder, so those that wait elsewhere too, or are in
+    /// flight, or retained, would be dropped for nothing. Where these do not suffice, only the newest is dropped.
+    private func canGiveRoom(_ slot: Int, to message: Passing, isHeld: Bool) -> Bool {
+        var lack = lack(of: message, isHeld: isHeld)
+        for entry in sessions[slot].queue.fresh.prefix(oldestLookedAt) {
+            if lack.isNothing { break }
+            lack.places -= 1
+            guard messages[entry.message].holders == 1 else { continue }
+            lack.bytes -= messages.size(of: entry.message)
+            lack.overhead -= Int(messages[entry.message].overhead)
+        }
+        return lack.isNothing
+    }
+
+    /// Drops, of the oldest deliveries of a queue, those that make room among all, until there is enough.
+    private mutating func giveRoom(_ slot: Int, to message: Passing, isHeld: Bool) -> Bool {
+        var index = 0
+        for _ in 0..<oldestLookedAt where index < sessions[slot].queue.fresh.count {
+            let lack = lack(of: message, isHeld: isHeld)
+            if lack.isNothing { return true }
+            let oldest = sessions[slot].queue.fresh[index].message
+            let isLastHolder = messages[oldest].holders == 1
+            let helps = lack.places > 0 || isLastHolder && (lack.overhead > 0 || messages.size(of: oldest) > 0)
+            if helps { _ = discardFresh(index, of: slot) } else { index += 1 }
+        }
+        return hasRoomAmongAll(for: message, isHeld: isHeld)
+    }
+
+    /// What is missing for one more message to wait among all.
+    private func lack(of message: Passing, isHeld: Bool) -> RoomLack {
+        let places = queuedDeliveries + 1 - limits.queuedDeliveriesMax
+        guard !isHeld else { return RoomLack(places: places, bytes: 0, overhead: 0) }
+        let (bytes, overhead) = excess(with: message)
+        return RoomLack(places: places, bytes: bytes, overhead: overhead)
+    }
+
+    /// Drops a delivery that the client has seen nothing of, the oldest at 0; false if there is none.
+    private mutating func discardFresh(_ index: Int, of slot: Int) -> Bool {
+        guard index < sessions[slot].queue.fresh.count else { return false }
+        let entry = sessions[slot].queue.fresh.remove(at: index)
         queuedDeliveries -= 1
         sessions[slot].queuedBytes -= messages.size(of: entry.message)
         counters.droppedQueueFull += 1
@@ -125,21 +169,21 @@ extension Broker {
 
     /// Drops what has expired, wherever it stands in the queue [MQTT-3.3.2-5]. The time of the soonest expiry keeps
     /// this from being done more than once a second.
-    private mutating func discardExpired(_ slot: Int, now: Now) {
+    mutating func discardExpired(_ slot: Int, now: Now) {
         guard sessions[slot].soonestExpiry <= now.unixSeconds else { return }
-        var kept = Deque<QueuedDelivery>(minimumCapacity: sessions[slot].queue.count)
+        var kept = Deque<QueuedDelivery>(minimumCapacity: sessions[slot].queue.fresh.count)
         var soonest = Int64.max
-        for entry in sessions[slot].queue {
-            let size = entry.isFresh ? messages.size(of: entry.message) : 0
-            if isExpired(entry, now: now) {
+        for entry in sessions[slot].queue.fresh {
+            let size = messages.size(of: entry.message)
+            if isExpired(entry, of: slot, now: now) {
                 queuedDeliveries -= 1
                 sessions[slot].queuedBytes -= size
                 continue
             }
-            if entry.isFresh { soonest = min(soonest, messages[entry.message].expiresAt) }
+            soonest = min(soonest, end(of: entry, in: slot))
             kept.append(entry)
         }
-        sessions[slot].queue = kept
+        sessions[slot].queue.fresh = kept
         sessions[slot].soonestExpiry = soonest
     }
 
@@ -157,33 +201,38 @@ extension Broker {
             counters.retainedRefused += 1
             return false
         }
+        claims.begin()
+        defer { claims.end() }
         var holders = 0
-        var places = 0
-        for entry in route(of: message.topic) where min(publish.qos, entry.maximumQoS) > .atMostOnce {
-            guard !entry.isGroup else {
-                guard findsMember(for: entry, message) else { return false }
-                holders += 1
-                places += 1
+        let route = route(of: message.topic)
+        let hasGroups = route.last?.isGroup == true
+        for entry in route {
+            if entry.isGroup {
+                guard let isHolder = findsMember(for: entry, message, now: now) else { return false }
+                if isHolder { holders += 1 }
                 continue
             }
             let slot = Int(entry.session)
             if entry.noLocal, slot == publisher { continue }
-            if entry.mixesNoLocal, slot == publisher,
-                ownMaximumQoS(entry, topic: message.topic) == .atMostOnce
-            {
+            var qos = min(publish.qos, entry.maximumQoS)
+            if qos > .atMostOnce, entry.mixesNoLocal, slot == publisher {
+                qos = min(qos, ownMaximumQoS(entry, topic: message.topic))
+            }
+            guard qos > .atMostOnce else {
+                // Nobody asks about it [M-13], but it takes room from what comes after it.
+                if hasGroups { claim(slot, qos, message) }
                 continue
             }
             holders += 1
-            if let attachment = sessions[slot].attachment, canStartAtOnce(slot, attachment) { continue }
-            places += 1
-            if !hasOwnRoom(for: message, in: slot) { discardExpired(slot, now: now) }
-            guard hasOwnRoom(for: message, in: slot) else {
+            if claim(slot, qos, message) { continue }
+            discardExpired(slot, now: now)
+            guard claim(slot, qos, message) || givesWay(slot, to: message) else {
                 noteFull(slot, into: &effects)
                 return false
             }
         }
         let hasRoom =
-            queuedDeliveries + places <= limits.queuedDeliveriesMax
+            queuedDeliveries + claims.places <= limits.queuedDeliveriesMax
             && (isStored || holders == 0 || hasRoomToHold(message))
         if !hasRoom { noteAllFull(into: &effects) }
         return hasRoom
@@ -217,4 +266,13 @@ extension Broker {
         effects.logs.append(.allHaveRoom(turnedAway: turnedAwayByAll))
         turnedAwayByAll = 0
     }
+}
+
+/// What is missing of the room that all queues share; not above 0 where nothing is.
+private struct RoomLack {
+    var places: Int
+    var bytes: Int
+    var overhead: Int
+
+    var isNothing: Bool { places <= 0 && bytes <= 0 && overhead <= 0 }
 }

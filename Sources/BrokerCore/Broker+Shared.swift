@@ -1,6 +1,5 @@
 internal import Bytes
 internal import Clockwork
-internal import DequeModule
 internal import Messaging
 
 /// Shared subscriptions (MQTT 5.0 §4.8.2): a group stands in the routes like one subscriber, and each message is given
@@ -31,9 +30,10 @@ extension Broker {
         for _ in 0..<shared.count(.ready, of: group) {
             let place = shared.takeTurn(.ready, of: group)
             let member = shared[place]
-            guard mayReceive(message.topic, Int(member.session)) else { continue }
+            guard mayTake(message, member) else { continue }
             if takesAtOnce(Int(member.session), min(message.qos, member.options.maximumQoS)) { return place }
-            shared.becameBusy(place)
+            // One that has only been claimed for is not busy yet.
+            if claims[Int(member.session)].isNone { shared.becameBusy(place) }
         }
         return nil
     }
@@ -51,7 +51,7 @@ extension Broker {
                 guard asksLeft > 0 else { break }
                 let place = shared.takeTurn(part, of: group)
                 let member = shared[place]
-                guard mayReceive(message.topic, Int(member.session)) else { continue }
+                guard mayTake(message, member) else { continue }
                 if keeps(message, Int(member.session), min(message.qos, member.options.maximumQoS)) { return place }
                 fallback = fallback ?? place
                 asksLeft -= 1
@@ -60,23 +60,53 @@ extension Broker {
         return isAsked ? fallback : nil
     }
 
-    /// Whether a message that is given to all or nobody finds a member with room [M-10]; the turn stays with it.
-    mutating func findsMember(for entry: RouteEntry, _ message: Passing) -> Bool {
+    /// Whether the rules let a member have a message. One that may not have it is looked at again for each message, so
+    /// that counts as matching; a message looks at each member once, or twice if it turns out to be busy.
+    private mutating func mayTake(_ message: Passing, _ member: SharedGroups.Member) -> Bool {
+        guard isRestricted, !mayReceive(message.topic, Int(member.session)) else { return true }
+        counters.matchingWork += 1
+        return false
+    }
+
+    /// Looks for a member with room for a message that is given to all or nobody [M-10], and claims it; the turn stays
+    /// with the member. Nil if there is none, else whether the member has to hold the message.
+    mutating func findsMember(for entry: RouteEntry, _ message: Passing, now: Now) -> Bool? {
         let group = entry.session & ~groupMark
-        let chosen = readyMember(of: group, message) ?? keeper(of: group, [.busy, .away], message, isAsked: true)
-        guard let chosen else { return true }
+        // Those who have only been claimed for still count as ready, and may have room all the same.
+        let chosen =
+            readyMember(of: group, message) ?? keeper(of: group, [.busy, .ready, .away], message, isAsked: true)
+        guard let chosen else { return false }
         shared.giveTurnBack(chosen)
         let member = shared[chosen]
         let slot = Int(member.session)
         let qos = min(message.qos, member.options.maximumQoS)
-        return qos == .atMostOnce || takesAtOnce(slot, qos) || keeps(message, slot, qos)
+        if !claim(slot, qos, message), qos > .atMostOnce {
+            discardExpired(slot, now: now)
+            guard claim(slot, qos, message) else { return nil }
+        }
+        return qos > .atMostOnce
+    }
+
+    /// Notes what a delivery would take of its receiver's window or queue; false, with nothing noted, if there is no
+    /// room for it.
+    @discardableResult
+    mutating func claim(_ slot: Int, _ qos: QoS, _ message: Passing) -> Bool {
+        if takesAtOnce(slot, qos) {
+            if qos == .atMostOnce, case .window = sessions[slot].attachment?.pace { return true }
+            claims.start(slot)
+            return true
+        }
+        guard keeps(message, slot, qos) else { return false }
+        claims.queue(slot)
+        return true
     }
 
     /// Whether a delivery to this session would leave at once.
     private func takesAtOnce(_ slot: Int, _ qos: QoS) -> Bool {
         guard let attachment = sessions[slot].attachment else { return false }
         if qos == .atMostOnce, case .window = attachment.pace { return attachment.isOpen }
-        return canStartAtOnce(slot, attachment)
+        let claim = claims[slot]
+        return claim.queued == 0 && canStartAtOnce(slot, attachment, behind: claim.started)
     }
 
     /// Whether a delivery to this session would leave at once or find a place in its queue.
@@ -88,7 +118,7 @@ extension Broker {
             case .oneAtATime: break
             }
         }
-        return hasOwnRoom(for: message, in: slot)
+        return hasOwnRoom(for: message, in: slot, behind: claims[slot].queued)
     }
 
     /// The session's queue is empty: its groups count on it again, if its window has room.

@@ -30,7 +30,7 @@ extension Broker {
                 will.payload.withView { payload in
                     let message = Passing(
                         serial: lastSerial, topic: topic, properties: properties, payload: payload,
-                        expiresAt: expiresAt, qos: will.qos, retain: will.retain)
+                        expiresAt: expiresAt, qos: will.qos, retain: will.retain, takenAt: now.seconds)
                     lacksRoom = !hasRoomToHold(message)
                     return store(message)
                 }

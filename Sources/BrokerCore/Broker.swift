@@ -68,6 +68,8 @@ package struct Broker {
     /// How many deliveries that links cannot carry may still be followed by the next one in this turn.
     var abandonsLeft = 0
     var abandonInstant = Instant(nanoseconds: 0)
+    /// What a message that is asked about would take (`refuse`).
+    var claims = RoomClaims()
     /// Entries of all routes that topics remember, at most, and the topics that remember them: the oldest are
     /// forgotten when there are too many.
     var routeEntries = 0

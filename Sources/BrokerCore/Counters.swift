@@ -30,6 +30,8 @@ package struct BrokerCounters: Equatable, Sendable {
     package var refusedByReceiver: UInt64 = 0
     /// Deliveries whose message expired while it waited.
     package var expired: UInt64 = 0
+    /// Deliveries whose place in a sleeping device's queue a newer message of the topic took.
+    package var replaced: UInt64 = 0
     /// Deliveries that waited when the access rules took them back.
     package var droppedNotAllowed: UInt64 = 0
     /// Deliveries discarded with a session, or with a shared subscription, that ended.
@@ -60,7 +62,7 @@ package struct BrokerCounters: Equatable, Sendable {
     }
 
     /// Deliveries that are over and were not made, whatever the reason.
-    package var undelivered: UInt64 { dropped + expired + droppedAway + refusedByReceiver }
+    package var undelivered: UInt64 { dropped + expired + replaced + droppedAway + refusedByReceiver }
 
     package init() {}
 

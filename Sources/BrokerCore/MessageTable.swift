@@ -1,4 +1,5 @@
 import Bytes
+import Clockwork
 import Messaging
 
 /// The messages that wait or are in flight, each once however many sessions hold it.
@@ -12,13 +13,26 @@ struct MessageTable {
         var expiresAt: Int64 = .max
         var propertiesCount: UInt32 = 0
         var payloadCount: UInt32 = 0
-        var overhead: UInt32 = 0
+        /// As in `Passing`.
+        var takenAt: UInt32 = 0
         var topic = TopicID(index: 0)
         var holders: UInt32 = 0
+        /// The topic's name, in bytes.
+        var nameCount: UInt16 = 0
         var qos = QoS.atMostOnce
-        var retain = false
-        /// Whether one of the holders is the topic's retained place.
-        var isRetained = false
+        var flags: Flags = []
+
+        var retain: Bool { flags.contains(.retain) }
+        /// What it takes beside its properties and payload, in bytes.
+        var overhead: Int { Int(nameCount) + overheadBesideName }
+    }
+
+    struct Flags: OptionSet {
+        let rawValue: UInt8
+        /// It was published with RETAIN.
+        static let retain = Flags(rawValue: 1)
+        /// One of the holders is the topic's retained place.
+        static let isRetained = Flags(rawValue: 2)
     }
 
     /// Slot 0 is the passing message, which lies in the reader's memory.
@@ -33,15 +47,15 @@ struct MessageTable {
     private(set) var overhead = 0
 
     /// What a message on a topic of this name takes beside its own bytes: a slot, a topic, and the places in queues.
-    static func overhead(of name: ByteView) -> Int { name.count + 192 }
+    static func overhead(of name: ByteView) -> Int { name.count + overheadBesideName }
 
     /// Copies a message in, held once by the caller.
     mutating func store(_ message: Passing, topicName: ByteView) -> MessageHandle {
         let size = message.properties.count + message.payload.count
         var slot = Slot(
             serial: message.serial, expiresAt: message.expiresAt, propertiesCount: UInt32(message.properties.count),
-            payloadCount: UInt32(message.payload.count), overhead: UInt32(Self.overhead(of: topicName)),
-            topic: message.topic, holders: 1, qos: message.qos, retain: message.retain)
+            payloadCount: UInt32(message.payload.count), takenAt: message.takenAt, topic: message.topic, holders: 1,
+            nameCount: UInt16(clamping: topicName.count), qos: message.qos, flags: message.retain ? .retain : [])
         if size > 0 {
             let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 8)
             Self.copy(message.properties, to: memory)
@@ -50,7 +64,7 @@ struct MessageTable {
         }
         count += 1
         bytes += size
-        overhead += Int(slot.overhead)
+        overhead += slot.overhead
         if let index = freeSlots.popLast() {
             slots[Int(index)] = slot
             return MessageHandle(index: index)
@@ -75,7 +89,7 @@ struct MessageTable {
             start: slot.memory.map { UnsafeRawPointer($0 + Int(slot.propertiesCount)) }, count: Int(slot.payloadCount))
         return Passing(
             serial: slot.serial, topic: slot.topic, properties: properties, payload: payload, expiresAt: slot.expiresAt,
-            qos: slot.qos, retain: slot.retain)
+            qos: slot.qos, retain: slot.retain, takenAt: slot.takenAt)
     }
 
     /// How many bytes of the limits a message takes.
@@ -86,12 +100,16 @@ struct MessageTable {
 
     /// Whether a message is its topic's retained one.
     func isRetained(_ handle: MessageHandle) -> Bool {
-        slots[Int(handle.index)].isRetained
+        slots[Int(handle.index)].flags.contains(.isRetained)
     }
 
     /// Notes whether a message is its topic's retained one; its holder is counted apart.
     mutating func setRetained(_ handle: MessageHandle, _ isRetained: Bool) {
-        slots[Int(handle.index)].isRetained = isRetained
+        if isRetained {
+            slots[Int(handle.index)].flags.insert(.isRetained)
+        } else {
+            slots[Int(handle.index)].flags.remove(.isRetained)
+        }
     }
 
     /// Counts one more holder.
@@ -107,7 +125,7 @@ struct MessageTable {
         guard slots[index].holders == 0 else { return false }
         count -= 1
         bytes -= Int(slots[index].propertiesCount) + Int(slots[index].payloadCount)
-        overhead -= Int(slots[index].overhead)
+        overhead -= slots[index].overhead
         return true
     }
 
@@ -131,6 +149,9 @@ struct MessageTable {
     }
 }
 
+/// What a message takes beside its own bytes and its topic's name: a slot, a topic, and the places in queues.
+private let overheadBesideName = 192
+
 /// A message on its way through, wherever its bytes lie.
 struct Passing {
     var serial: UInt64
@@ -144,7 +165,14 @@ struct Passing {
     var retain = false
     /// Whether it is stored, for the event's sake, though there was no room to hold it: a will.
     var lacksRoom = false
+    /// When it was taken from its publisher, in seconds since 1970.
+    var takenAt: UInt32 = 0
 
     /// How many bytes of the limits it takes.
     var size: Int { properties.count + payload.count }
+}
+
+extension Now {
+    /// Seconds since 1970, as long as they fit: until 2106.
+    var seconds: UInt32 { UInt32(clamping: unixSeconds) }
 }

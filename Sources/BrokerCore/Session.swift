@@ -15,7 +15,7 @@ struct Session {
     var subscriptions = SubscriptionSet()
 
     /// Deliveries not yet handed to a link, oldest first.
-    var queue: Deque<QueuedDelivery> = []
+    var queue = DeliveryQueue()
     /// Properties and payloads of the queue, in bytes.
     var queuedBytes = 0
     /// When the first of the queue expires, in seconds since 1970, or a time before that.
@@ -23,13 +23,13 @@ struct Session {
     /// Messages that the queue was too small for, since it was last empty.
     var turnedAway: UInt64 = 0
     /// Deliveries handed to the link and not yet acknowledged, in the order they were sent.
-    var inflight: Deque<InflightDelivery> = []
+    var inflight = InflightWindow()
     /// Retained messages that a subscription is still owed, in order.
     var owedRetained: Deque<OwedRetained> = []
     /// Filters whose retained messages have not been looked for yet, each once however often it was subscribed to.
     var owedSearches: OrderedDictionary<ByteString, OwedSearch> = [:]
-    /// Messages at QoS 2 that the client published and has not released, in order of arrival.
-    var received: [ReceivedMessage] = []
+    /// Messages at QoS 2 that the client published and has not released.
+    var received = ReceivedMessages()
     /// The packet identifier given last.
     var lastPacketIdentifier: UInt16 = 0
     /// `sleepQueue`, in half the room; the largest numbers for nil.
@@ -93,19 +93,14 @@ struct Session {
     }
 
     /// A packet identifier that is not in flight [MQTT-2.2.1-4]. There is always one: the window is smaller than
-    /// the number of identifiers.
+    /// the number of identifiers. What was in flight before and keeps its identifier goes out before anything that
+    /// needs a new one.
     mutating func nextPacketIdentifier() -> UInt16 {
+        precondition(queue.returned.isEmpty, "a delivery overtakes one that has its identifier already")
         // Devices are about that read a MsgId as a signed number.
-        let last: UInt16 = isDevice ? 0x7FFF : .max
-        repeat {
-            lastPacketIdentifier = lastPacketIdentifier >= last ? 1 : lastPacketIdentifier + 1
-        } while isUsed(lastPacketIdentifier)
+        let highest: UInt16 = isDevice ? 0x7FFF : .max
+        lastPacketIdentifier = inflight.freeIdentifier(after: lastPacketIdentifier, upTo: highest)
         return lastPacketIdentifier
-    }
-
-    private func isUsed(_ identifier: UInt16) -> Bool {
-        inflight.contains { $0.packetIdentifier == identifier }
-            || (queue.first?.packetIdentifier ?? 0) != 0 && queue.contains { $0.packetIdentifier == identifier }
     }
 }
 

@@ -64,6 +64,13 @@ extension ByteView {
     }
 }
 
+extension ByteString {
+    /// The bytes as lower-case hexadecimal digits, two for each.
+    package var hexadecimal: String {
+        String(bytes.flatMap { [hexDigit($0 >> 4), hexDigit($0)] })
+    }
+}
+
 /// One lower-case hexadecimal digit for the low four bits of `nibble`.
 public func hexDigit(_ nibble: UInt8) -> Character {
     let low = nibble & 0x0F

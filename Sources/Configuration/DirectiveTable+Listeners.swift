@@ -48,6 +48,22 @@ extension DirectiveTable {
         .number("sleep_queue_bytes", in: .deviceListener, 256...1_073_741_824, "bytes") {
             $0.listener.devices.sleepQueueBytesMax = $1
         },
+        .word("sleep_queue_policy", in: .deviceListener, ["drop_newest", "drop_oldest"]) {
+            $0.listener.devices.sleepQueuePolicy = QueueFullPolicy(rawValue: $1)
+        },
+        .flag("sleep_queue_keep_last", in: .deviceListener) { $0.listener.devices.sleepQueueKeepsLast = $1 },
+        .number("sleep_queue_expiry", in: .deviceListener, 0...4_294_967_295, "seconds") {
+            $0.listener.devices.sleepQueueExpirySeconds = UInt32($1)
+        },
+        .number("messages_per_wake", in: .deviceListener, 0...1_000_000) {
+            $0.listener.devices.messagesPerWakeMax = $1
+        },
+        .number("keepalive_tolerance_short", in: .deviceListener, 0...1_000, "percent") {
+            $0.listener.devices.shortTolerancePercent = $1
+        },
+        .number("keepalive_tolerance_long", in: .deviceListener, 0...1_000, "percent") {
+            $0.listener.devices.longTolerancePercent = $1
+        },
         .flag("strict", in: .deviceListener) { $0.listener.devices.isStrict = $1 },
         .flag("allow_anonymous_publish", in: .deviceListener) { $0.listener.devices.allowsAnonymousPublish = $1 },
         .flag("allow_inline_names", in: .deviceListener) { $0.listener.devices.allowsInlineNames = $1 },

@@ -97,6 +97,20 @@ package struct SNListenerSettings: Equatable, Sendable {
     package var sleepQueueMessagesMax = 64
     /// Bytes kept for a sleeping device (`sleep_queue_bytes`), DESIGN §7.
     package var sleepQueueBytesMax = 16_384
+    /// What gives way when that is full (`sleep_queue_policy`): `dropNewest` or `dropOldest`; nil for what
+    /// `queue_full_policy` says [D-75].
+    package var sleepQueuePolicy: QueueFullPolicy?
+    /// Whether only the last message of each topic is kept (`sleep_queue_keep_last`) [D-76].
+    package var sleepQueueKeepsLast = false
+    /// Seconds after which a message is not worth a wake (`sleep_queue_expiry`); 0 for none [D-77].
+    package var sleepQueueExpirySeconds: UInt32 = 0
+    /// Messages that end a wake (`messages_per_wake`); 0 for no such limit [D-17].
+    package var messagesPerWakeMax = 0
+    /// How much longer than it said a device may be silent that said up to a minute, in percent
+    /// (`keepalive_tolerance_short`) [D-20].
+    package var shortTolerancePercent = 50
+    /// The same for a device that said more than a minute (`keepalive_tolerance_long`).
+    package var longTolerancePercent = 10
     /// Whether the letter of the specification holds where `docs/SPEC-DECISIONS.md` names a lenient way too
     /// (`strict`).
     package var isStrict = false

@@ -198,6 +198,7 @@ extension Engine {
             Figure("deliveries/made", counters.delivered),
             Figure("deliveries/waiting", waiting),
             Figure("deliveries/expired", counters.expired),
+            Figure("deliveries/replaced", counters.replaced),
             Figure("deliveries/refused", counters.refusedByReceiver),
             Figure("deliveries/dropped/queue full", counters.droppedQueueFull),
             Figure("deliveries/dropped/slow client", counters.droppedSlowLink),

@@ -15,10 +15,6 @@ extension Gateway {
         package var retryJitterPercent = 20
         /// How long the old address of a device has to answer when a newcomer claims its client id [D-15].
         package var challengeInterval: Duration = .seconds(3)
-        /// How much longer than it said a device may be silent [D-20].
-        package var tolerance = Tolerance()
-        /// Deliveries in one wake of a sleeping device before PINGRESP ends it; 0 for no limit [D-17].
-        package var messagesPerWakeMax = 0
         /// Seconds that a session with CleanSession=0 outlives its connection; `UInt32.max` for ever.
         package var sessionExpiryInterval: UInt32 = .max
 
@@ -73,6 +69,10 @@ extension Gateway.Configuration {
         package var retryCount = 4
         /// T_WAIT: how long deliveries rest after a device answered "congestion" [D-46].
         package var waitInterval: Duration = .seconds(60)
+        /// How much longer than it said a device may be silent [D-20].
+        package var tolerance = Tolerance()
+        /// Deliveries in one wake of a sleeping device before PINGRESP ends it; 0 for no limit [D-17].
+        package var messagesPerWakeMax = 0
         /// What may wait for a sleeping device.
         package var sleepQueue = QueueLimits(messages: 64, bytes: 16 << 10)
         /// Where a device may turn up without being questioned [D-13].

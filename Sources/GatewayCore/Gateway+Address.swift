@@ -116,8 +116,10 @@ extension Gateway {
     mutating func ownerAnswered(_ slot: Int) {
         guard let challenge = takeChallenge(slot) else { return }
         let clientID = table[slot].clientID
-        clientID.withView { refuse($0, challenge.path, .congestion) }
         log(.claimRejected(clientID, at: address(of: challenge.path)))
+        // The claimant's address may be another device's by now, whose radio is off.
+        if let other = table.slot(at: challenge.path), case .asleep = table[other].state { return }
+        clientID.withView { refuse($0, challenge.path, .congestion) }
     }
 
     /// The owner has not spoken since it was last asked: once more, or the session moves.

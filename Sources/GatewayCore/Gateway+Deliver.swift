@@ -37,14 +37,13 @@ extension Gateway {
 
     /// The longest message that the device may be sent, in bytes [D-43].
     private func messageBytesMax(_ slot: Int) -> Int {
-        let listener = table[slot].path.listener
-        guard configuration.rule({ !$0.messageBytesMaxOfClients.isEmpty }, of: listener) else {
-            return configuration.rule({ $0.messageBytesMax }, of: listener)
-        }
-        let rules = configuration.rules(of: listener)
-        return table[slot].clientID.withView { name in
-            rules.messageBytesMaxOfClients.first { $0.clients.matches(name) }?.bytes ?? rules.messageBytesMax
-        }
+        configuration.rule(
+            { rules in
+                if rules.messageBytesMaxOfClients.isEmpty { return rules.messageBytesMax }
+                return table[slot].clientID.withView { name in
+                    rules.messageBytesMaxOfClients.first { $0.clients.matches(name) }?.bytes ?? rules.messageBytesMax
+                }
+            }, of: table[slot].path.listener)
     }
 
     /// Bytes of a message with header, `fields` and `content` (§5.2.1).

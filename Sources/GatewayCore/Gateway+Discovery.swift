@@ -82,9 +82,8 @@ extension Gateway {
             // A client that tells others of a gateway names its address: that gateway may well be this one.
             if address.isEmpty { compare(gatewayID, of: path, link) }
         case .searchGW, .connect, .connack, .willTopicReq, .willTopic, .willMsgReq, .willMsg, .register, .regack,
-            .publish,
-            .puback, .pubrec, .pubrel, .pubcomp, .subscribe, .suback, .unsubscribe, .unsuback, .pingreq, .pingresp,
-            .disconnect, .willTopicUpd, .willTopicResp, .willMsgUpd, .willMsgResp, .encapsulated:
+            .publish, .puback, .pubrec, .pubrel, .pubcomp, .subscribe, .suback, .unsubscribe, .unsuback, .pingreq,
+            .pingresp, .disconnect, .willTopicUpd, .willTopicResp, .willMsgUpd, .willMsgResp, .encapsulated:
             counters.unexpected += 1  // [D-65]
         }
     }

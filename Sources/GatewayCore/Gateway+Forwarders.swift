@@ -77,13 +77,7 @@ package struct DeviceAddress: Equatable, Sendable, CustomStringConvertible {
 
     /// `10.0.0.7:1885`, or `node 00158d0001a2 behind 10.0.0.7:1885`.
     package var description: String {
-        if nodeID.isEmpty { return remote.description }
-        var digits = ""
-        for byte in nodeID.bytes {
-            digits.append(hexDigit(byte >> 4))
-            digits.append(hexDigit(byte))
-        }
-        return "node \(digits) behind \(remote)"
+        nodeID.isEmpty ? remote.description : "node \(nodeID.hexadecimal) behind \(remote)"
     }
 }
 
@@ -121,8 +115,6 @@ extension Gateway.Configuration {
 
     /// Whether encapsulated messages that come this way are taken.
     func isForwarder(_ path: DatagramPath) -> Bool {
-        let listener = Int(path.listener)
-        let forwarders = listener < listeners.count ? listeners[listener].forwarders : unlisted.forwarders
-        return forwarders.contains { $0.matches(path.remote) }
+        rule({ $0.forwarders.contains { $0.matches(path.remote) } }, of: path.listener)
     }
 }

@@ -86,6 +86,7 @@ extension Gateway {
         guard case .awake(var awake) = table[slot].state else { return false }
         awake.deliveries += 1
         enter(.awake(awake), slot)
-        return configuration.messagesPerWakeMax > 0 && awake.deliveries >= configuration.messagesPerWakeMax
+        let most = configuration.rule({ $0.messagesPerWakeMax }, of: table[slot].path.listener)
+        return most > 0 && awake.deliveries >= most
     }
 }

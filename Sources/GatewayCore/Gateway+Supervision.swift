@@ -20,8 +20,8 @@ extension Gateway {
     }
 
     /// How much longer than announced a device may be silent, in nanoseconds [D-20].
-    private func tolerance(seconds: UInt16) -> UInt64 {
-        let tolerance = configuration.tolerance
+    private func tolerance(_ slot: Int, seconds: UInt16) -> UInt64 {
+        let tolerance = configuration.rule({ $0.tolerance }, of: table[slot].path.listener)
         let isLong = Duration.seconds(Int64(seconds)) > tolerance.boundary
         let percent = isLong ? tolerance.longPercent : tolerance.shortPercent
         return UInt64(seconds) * UInt64(max(0, min(percent, 100_000))) * 10_000_000
@@ -29,7 +29,7 @@ extension Gateway {
 
     /// When a device that stays silent is lost.
     private func lossInstant(_ slot: Int, seconds: UInt16) -> Instant {
-        later(table[slot].heard, UInt64(seconds) * 1_000_000_000 + tolerance(seconds: seconds))
+        later(table[slot].heard, UInt64(seconds) * 1_000_000_000 + tolerance(slot, seconds: seconds))
     }
 
     /// When a silent active device is asked, or asked again, whether it is there: half-way into the tolerance first
@@ -38,7 +38,7 @@ extension Gateway {
         let pings = UInt64(table[slot].pings)
         let rules = retryRules(slot)
         guard pings <= UInt64(rules.count) else { return nil }
-        let first = UInt64(seconds) * 1_000_000_000 + tolerance(seconds: seconds) / 2
+        let first = UInt64(seconds) * 1_000_000_000 + tolerance(slot, seconds: seconds) / 2
         return later(later(table[slot].heard, first), rules.nanoseconds * pings)
     }
 

@@ -102,10 +102,29 @@ package struct QueueLimits: Equatable, Sendable {
     package var messages: Int
     /// Bytes, as the broker counts them.
     package var bytes: Int
+    /// Seconds after which a message that still waits is not delivered any more; 0 for no limit.
+    package var expiry: UInt32
+    /// What gives way when it is full; nil leaves that to the broker's own policy.
+    package var whenFull: WhenFull?
+    /// Whether a message takes the place of the one of its topic that waits.
+    package var keepsLast: Bool
 
-    package init(messages: Int, bytes: Int) {
+    /// What gives way to a message that finds no room.
+    package enum WhenFull: UInt8, Equatable, Sendable {
+        /// The message itself.
+        case dropNewest
+        /// What has waited longest.
+        case dropOldest
+    }
+
+    package init(
+        messages: Int, bytes: Int, expiry: UInt32 = 0, whenFull: WhenFull? = nil, keepsLast: Bool = false
+    ) {
         self.messages = messages
         self.bytes = bytes
+        self.expiry = expiry
+        self.whenFull = whenFull
+        self.keepsLast = keepsLast
     }
 }
 

@@ -11,7 +11,7 @@ package enum SystemClock {
     }
 
     /// The monotonic clock, which never jumps.
-    static func monotonic() -> Instant {
+    package static func monotonic() -> Instant {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Instant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))

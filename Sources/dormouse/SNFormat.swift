@@ -90,7 +90,9 @@ struct SNFormat {
             case .text(let text): bytes += text
             case .topic: bytes += message.topic.bytes
             case .payload: bytes += message.payload.bytes
-            case .hex(let isUpper): bytes += hex(message.payload, isUpper)
+            case .hex(let isUpper):
+                let digits = message.payload.hexadecimal
+                bytes += (isUpper ? digits.uppercased() : digits).utf8
             case .qos: bytes += String(message.qos.rawValue).utf8
             case .retain: bytes += message.retain ? [UInt8(ascii: "1")] : [UInt8(ascii: "0")]
             case .length: bytes += String(message.payload.count).utf8
@@ -98,11 +100,6 @@ struct SNFormat {
             }
         }
         return bytes
-    }
-
-    private func hex(_ payload: ByteString, _ isUpper: Bool) -> [UInt8] {
-        let digits = Array((isUpper ? "0123456789ABCDEF" : "0123456789abcdef").utf8)
-        return payload.bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0x0F)]] }
     }
 
     private var unixTime: String {

@@ -3,6 +3,7 @@ import DeviceCore
 import Glibc
 import MQTTSNWire
 import Messaging
+import Reactor
 
 /// A device that subscribes and prints what comes, awake or by sleeping and waking.
 struct SNListener {
@@ -54,7 +55,7 @@ struct SNListener {
             try? session.disconnect()
             throw error
         }
-        let isTimedOut = endAt.map { $0 <= MonotonicClock.now } ?? false
+        let isTimedOut = endAt.map { $0 <= SystemClock.monotonic() } ?? false
         try session.disconnect()
         guard isTimedOut else { return }
         guard hasConnected else { throw session.failure(.lost) }
@@ -64,13 +65,13 @@ struct SNListener {
     }
 
     private mutating func listen() throws {
-        if let timeout = output.timeout { endAt = MonotonicClock.now + timeout.duration }
+        if let timeout = output.timeout { endAt = SystemClock.monotonic() + timeout.duration }
         session.beginConnecting()
         while !isOver {
             let due = [endAt, wakeAt, reconnectAt].compactMap { $0 }.min()
             switch try session.next(until: due, wanted: .outputEnd) {
             case .device(let effect): try happened(effect)
-            case .timeReached: timeReached(MonotonicClock.now)
+            case .timeReached: timeReached(SystemClock.monotonic())
             case .interrupted, .outputClosed: isOver = true
             case .input: break
             }
@@ -94,7 +95,7 @@ struct SNListener {
             guard hasConnected else { throw session.failure(effect) }
             session.note(effect == .lost ? "the gateway is silent; connecting again" : "disconnected; connecting again")
             wakeAt = nil
-            reconnectAt = MonotonicClock.now + Self.reconnectPause
+            reconnectAt = SystemClock.monotonic() + Self.reconnectPause
         case .send, .ponged, .registered, .published, .unsubscribed: break
         }
     }
@@ -117,7 +118,7 @@ struct SNListener {
     private mutating func fellAsleep() {
         guard let sleep else { return }
         if wakeAt == nil {
-            wakeAt = MonotonicClock.now + sleep.interval
+            wakeAt = SystemClock.monotonic() + sleep.interval
         } else {
             wakes += 1
             if wakes == sleep.wakesMax { isOver = true }

@@ -5,6 +5,7 @@ import DeviceCore
 import Glibc
 import MQTTSNWire
 import Messaging
+import Reactor
 
 /// `dormouse sn pub`: publishes messages, as mosquitto_pub does for MQTT.
 struct SNPub: ParsableCommand {
@@ -183,7 +184,7 @@ struct SNMessages {
         left -= 1
         defer { isFirst = false }
         guard !isFirst, pause > .zero else { return payload }
-        let end = MonotonicClock.now + pause
+        let end = SystemClock.monotonic() + pause
         while true {
             switch try session.next(until: end) {
             case .timeReached: return payload

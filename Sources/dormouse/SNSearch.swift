@@ -4,6 +4,7 @@ import Clockwork
 import DeviceCore
 import Glibc
 import Messaging
+import Reactor
 
 /// `dormouse sn search`: finds gateways, as a device would (§6.1).
 struct SNSearch: ParsableCommand {
@@ -101,7 +102,7 @@ private struct Searcher {
         settings.radius = options.radius
         settings.delayMax = options.delayMax.duration
         settings.asks = !options.listen
-        search = GatewaySearch(settings, seed: seed, now: MonotonicClock.now)
+        search = GatewaySearch(settings, seed: seed, now: SystemClock.monotonic())
     }
 
     /// The number of gateways found.
@@ -109,7 +110,7 @@ private struct Searcher {
         let countMax = options.countMax ?? (options.group == nil ? 1 : Int.max)
         let end = endAt
         while found < countMax {
-            let now = MonotonicClock.now
+            let now = SystemClock.monotonic()
             search.advance(to: now, into: &effects)
             try takeEffects()
             try carry()
@@ -126,15 +127,15 @@ private struct Searcher {
     }
 
     private var endAt: Instant? {
-        if let timeout = options.timeout { return MonotonicClock.now + timeout.duration }
-        return options.listen ? nil : MonotonicClock.now + .seconds(5) + options.delayMax.duration
+        if let timeout = options.timeout { return SystemClock.monotonic() + timeout.duration }
+        return options.listen ? nil : SystemClock.monotonic() + .seconds(5) + options.delayMax.duration
     }
 
     private mutating func receive() throws {
         for socket in sockets {
             switch socket.receive() {
             case .datagram(let bytes, let peer):
-                talk.debug(bytes, .down, link.take(bytes, .down, from: peer, now: MonotonicClock.now))
+                talk.debug(bytes, .down, link.take(bytes, .down, from: peer, now: SystemClock.monotonic()))
             case .refused:
                 throw Failure.runtime("nobody listens at \(options.place): start the gateway, or name another place")
             case .nothing: break
@@ -144,12 +145,12 @@ private struct Searcher {
     }
 
     private mutating func carry() throws {
-        while let passage = link.arrived(by: MonotonicClock.now) {
+        while let passage = link.arrived(by: SystemClock.monotonic()) {
             switch passage.direction {
             case .up: sockets[0].send(passage.datagram)
             case .down:
                 passage.datagram.withView { view in
-                    search.received(view, from: passage.peer, now: MonotonicClock.now, into: &effects)
+                    search.received(view, from: passage.peer, now: SystemClock.monotonic(), into: &effects)
                 }
                 try takeEffects()
             }
@@ -159,7 +160,7 @@ private struct Searcher {
     private mutating func takeEffects() throws {
         for effect in effects {
             switch effect {
-            case .send(let bytes): talk.debug(bytes, .up, link.take(bytes, .up, now: MonotonicClock.now))
+            case .send(let bytes): talk.debug(bytes, .up, link.take(bytes, .up, now: SystemClock.monotonic()))
             case .found(let gateway):
                 found += 1
                 Console.output(words(gateway))

@@ -3,6 +3,7 @@ import Clockwork
 import DeviceCore
 import MQTTSNWire
 import Messaging
+import Reactor
 
 /// A device of `DeviceCore` behind a radio link that may be bad, on a UDP socket.
 struct SNSession {
@@ -59,7 +60,7 @@ struct SNSession {
 
     /// Tells the device what to do; its datagrams leave.
     mutating func perform(_ command: Device.Command) {
-        device.handle(command, now: MonotonicClock.now, into: &effects)
+        device.handle(command, now: SystemClock.monotonic(), into: &effects)
         takeEffects()
         carry()
     }
@@ -99,7 +100,7 @@ struct SNSession {
         while true {
             if !outcomes.isEmpty { return .device(outcomes.removeFirst()) }
             carry()
-            let now = MonotonicClock.now
+            let now = SystemClock.monotonic()
             if let due = device.nextDeadline, due <= now {
                 device.advance(to: now, into: &effects)
                 takeEffects()
@@ -119,7 +120,7 @@ struct SNSession {
     private mutating func receive() throws {
         switch socket.receive() {
         case .datagram(let bytes, _):
-            let fate = link.take(bytes, .down, now: MonotonicClock.now)
+            let fate = link.take(bytes, .down, now: SystemClock.monotonic())
             talk.debug(bytes, .down, fate)
             carry()
         case .refused where !hasConnected:
@@ -130,13 +131,13 @@ struct SNSession {
 
     /// Lets arrive what is due: at the socket on the way up, at the device on the way down.
     private mutating func carry() {
-        while let passage = link.arrived(by: MonotonicClock.now) {
+        while let passage = link.arrived(by: SystemClock.monotonic()) {
             switch passage.direction {
             case .up: socket.send(passage.datagram)
             case .down:
                 passage.datagram.withView { view in
                     if isLeaving, view.isPublish { return }
-                    device.received(view, now: MonotonicClock.now, into: &effects)
+                    device.received(view, now: SystemClock.monotonic(), into: &effects)
                 }
                 takeEffects()
             }
@@ -150,7 +151,7 @@ struct SNSession {
                 outcomes.append(effect)
                 continue
             }
-            talk.debug(bytes, .up, link.take(bytes, .up, now: MonotonicClock.now))
+            talk.debug(bytes, .up, link.take(bytes, .up, now: SystemClock.monotonic()))
         }
         effects.removeAll(keepingCapacity: true)
     }
@@ -183,7 +184,7 @@ extension ByteView {
 /// What a command says beside its output, on standard error.
 struct SNTalk {
     private let options: SNTalkOptions
-    private let start = MonotonicClock.now
+    private let start = SystemClock.monotonic()
 
     init(_ options: SNTalkOptions) {
         self.options = options
@@ -195,7 +196,7 @@ struct SNTalk {
 
     func debug(_ text: @autoclosure () -> String) {
         guard options.debug else { return }
-        let milliseconds = MonotonicClock.now.since(start).wholeNanoseconds / 1_000_000
+        let milliseconds = SystemClock.monotonic().since(start).wholeNanoseconds / 1_000_000
         let fraction = String(milliseconds % 1_000)
         let zeros = String(repeating: "0", count: 3 - fraction.utf8.count)
         Console.error("\(milliseconds / 1_000).\(zeros)\(fraction) \(text())")

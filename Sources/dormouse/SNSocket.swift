@@ -1,17 +1,7 @@
 import Bytes
 import CLinux
-import Clockwork
 import Glibc
 import Messaging
-
-/// The clock that deadlines are told by.
-enum MonotonicClock {
-    static var now: Instant {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Instant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
-    }
-}
 
 /// A UDP socket.
 struct SNSocket {

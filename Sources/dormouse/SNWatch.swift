@@ -1,6 +1,7 @@
 import CLinux
 import Clockwork
 import Glibc
+import Reactor
 
 /// What a command of `dormouse sn` waits for besides its sockets: signals, standard input, and the reader of standard
 /// output, whose end is known at once and not only with the next message.
@@ -53,7 +54,7 @@ struct SNWatch {
     /// Rounded up, so that it is not asked for in vain.
     private func milliseconds(until deadline: Deadline?) -> Int32 {
         guard let deadline else { return -1 }
-        let wait = deadline.since(MonotonicClock.now).wholeNanoseconds
+        let wait = deadline.since(SystemClock.monotonic()).wholeNanoseconds
         return Int32(clamping: (wait + 999_999) / 1_000_000)
     }
 }

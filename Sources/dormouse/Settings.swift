@@ -141,8 +141,10 @@ extension Gateway.Configuration {
             rules.retryInterval = settings.retryInterval
             rules.retryCount = settings.retryCount
             rules.waitInterval = settings.waitInterval
-            rules.sleepQueue = QueueLimits(
-                messages: settings.sleepQueueMessagesMax, bytes: settings.sleepQueueBytesMax)
+            rules.sleepQueue = QueueLimits(settings)
+            rules.messagesPerWakeMax = settings.messagesPerWakeMax
+            rules.tolerance.shortPercent = settings.shortTolerancePercent
+            rules.tolerance.longPercent = settings.longTolerancePercent
             rules.isStrict = settings.isStrict
             rules.allowsAnonymous = listener.allowsAnonymous
             rules.allowsAnonymousPublish = settings.allowsAnonymousPublish
@@ -154,6 +156,20 @@ extension Gateway.Configuration {
             }
             return rules
         }
+    }
+}
+
+extension QueueLimits {
+    fileprivate init(_ settings: SNListenerSettings) {
+        let whenFull: WhenFull? =
+            switch settings.sleepQueuePolicy {
+            case .dropNewest: .dropNewest
+            case .dropOldest: .dropOldest
+            case .refuse, nil: nil
+            }
+        self.init(
+            messages: settings.sleepQueueMessagesMax, bytes: settings.sleepQueueBytesMax,
+            expiry: settings.sleepQueueExpirySeconds, whenFull: whenFull, keepsLast: settings.sleepQueueKeepsLast)
     }
 }
 

@@ -104,6 +104,27 @@ import Testing
         #expect(world.messages(members[1]).count == 4)
     }
 
+    @Test("Members of a group that may not receive a message are counted as matching, each once for each message")
+    func sharedWork() {
+        var world = BrokerWorld()
+        world.broker.setAccessRules(all(butReader: closed))
+        let writer = world.client("w")
+        var members: [LinkID] = []
+        for number in 1...20 {
+            members.append(world.client(ByteString("r\(number)"), expiry: .max, userName: "reader"))
+            world.subscribe(members[number - 1], "$share/g/#")
+        }
+        for member in members.suffix(10) { world.ask(member, .detach(Farewell(publishesWill: false))) }
+        // The route is found with the first message, and remembered.
+        world.publish(writer, "secret/x", "x")
+        world.publish(writer, "open", "x")
+        for topic in ["open", "secret/x"] as [ByteString] {
+            let before = world.broker.counters.matchingWork
+            for _ in 0..<3 { world.publish(writer, topic, "x", .atLeastOnce, id: 1) }
+            #expect(world.broker.counters.matchingWork - before == (topic == "open" ? 0 : 60))
+        }
+    }
+
     @Test("Rules that change hold for the next message, for routes that were remembered too")
     func liveChange() {
         var world = BrokerWorld()

@@ -102,7 +102,8 @@ struct BrokerWorld {
     /// A fresh link with a session; what CONNACK said is passed over.
     mutating func client(
         _ clientID: ClientID, clean: Bool = true, expiry: UInt32 = 0, window: UInt16 = 20, will: Will? = nil,
-        isDevice: Bool = false, receiveMaximum: UInt16 = 20, userName: ByteString? = nil
+        isDevice: Bool = false, receiveMaximum: UInt16 = 20, userName: ByteString? = nil,
+        sleepQueue: QueueLimits = QueueLimits(messages: 64, bytes: 16 << 10)
     ) -> LinkID {
         links += 1
         let link: LinkID = isDevice ? .device(links) : .connection(links)
@@ -112,7 +113,7 @@ struct BrokerWorld {
                 SessionOffer(
                     clientID: clientID, cleanStart: clean, sessionExpiryInterval: expiry,
                     pace: isDevice ? .oneAtATime : .window(window), will: will, receiveMaximum: receiveMaximum,
-                    userName: userName, sleepQueue: isDevice ? QueueLimits(messages: 64, bytes: 16 << 10) : nil)))
+                    userName: userName, sleepQueue: isDevice ? sleepQueue : nil)))
         return link
     }
 

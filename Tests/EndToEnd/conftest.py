@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from gateway import BINARY, CONFIGURATION, Gateway  # noqa: E402
+from mqttsn_device import Device  # noqa: E402
 from paho_client import PahoClient  # noqa: E402
 
 GATEWAYS = pytest.StashKey[list]()
@@ -51,6 +52,20 @@ def start_gateway(request, tmp_path):
 def gateway(start_gateway):
     """A gateway with MQTT on `gateway.tcp` and MQTT-SN on `gateway.udp`."""
     return start_gateway()
+
+
+@pytest.fixture
+def device(gateway):
+    """Makes devices that go with their test."""
+    devices = []
+
+    def make(client_id="dev-1", to=None, **options):
+        devices.append(Device(to or gateway, client_id, **options))
+        return devices[-1]
+
+    yield make
+    for each in devices:
+        each.close()
 
 
 @pytest.fixture(scope="session")

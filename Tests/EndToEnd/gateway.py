@@ -54,10 +54,12 @@ class Gateway:
         self.listening = [LISTENING.search(line).groups() for line in self.log if LISTENING.search(line)]
 
     def _read(self):
-        for line in self.process.stderr:
-            with self._changed:
-                self.log.append(line.decode("utf-8", "replace").rstrip("\n"))
-                self._changed.notify_all()
+        # Closed at its end: hundreds of gateways' pipes would leave paho-mqtt's select() no number below 1,024.
+        with self.process.stderr as lines:
+            for line in lines:
+                with self._changed:
+                    self.log.append(line.decode("utf-8", "replace").rstrip("\n"))
+                    self._changed.notify_all()
         with self._changed:
             self._ended = True
             self._changed.notify_all()

@@ -1,6 +1,7 @@
 """Directives of gateway.conf that others' clients can see at work; the rest is in the tests of the parser."""
 
 import subprocess
+import time
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -222,6 +223,98 @@ def test_sleep_queue_messages(configured):
             publish(gateway, "ab", str(number), qos=0)
         answers = [datagrams.ask(octets("06 16 'dev1'")), datagrams.receive(), datagrams.receive()]
         assert [answer[-1:] for answer in answers] == [b"0", b"1", b"\x17"]
+
+
+def sleeper(datagrams, *topics):
+    """A device that sleeps, with these topics of two characters subscribed to at QoS 1."""
+    datagrams.ask(octets("0a 04 04 01 003c 'dev1'"))
+    for topic in topics:
+        datagrams.ask(octets(f"07 12 22 0001 '{topic}'"))
+    assert datagrams.ask(octets("04 18 0e10")) == octets("02 18")
+
+
+def wake(datagrams):
+    """The payloads of one wake; each PUBLISH at QoS 1 is acknowledged."""
+    payloads = []
+    packet = datagrams.ask(octets("06 16 'dev1'"))
+    while packet != octets("02 17"):
+        assert packet[1] == 0x0c
+        payloads.append(packet[7:].decode())
+        if packet[2] & 0x60:
+            datagrams.send(octets("07 0d") + packet[3:7] + b"\0")
+        packet = datagrams.receive()
+    return payloads
+
+
+@pytest.mark.parametrize("policy, kept", [("drop_newest", ["0", "1"]), ("drop_oldest", ["2", "3"])])
+@pytest.mark.parametrize("general", ["drop_newest", "drop_oldest", "refuse"])
+def test_sleep_queue_policy(configured, policy, kept, general):
+    """[D-75]"""
+    gateway = configured(f"queue_full_policy {general}",
+                         devices=f"sleep_queue_messages 2\nsleep_queue_policy {policy}")
+    with Datagrams(gateway.udp) as datagrams:
+        sleeper(datagrams, "ab")
+        for number in range(4):
+            publish(gateway, "ab", str(number), qos=1)
+        assert wake(datagrams) == kept
+        assert wake(datagrams) == []
+
+
+def test_sleep_queue_keep_last(configured):
+    """[D-76]"""
+    gateway = configured(devices="sleep_queue_messages 2\nsleep_queue_keep_last true")
+    with Datagrams(gateway.udp) as datagrams:
+        sleeper(datagrams, "ab", "cd")
+        for topic, payload, qos in [("ab", "1", 1), ("cd", "2", 0), ("ab", "3", 0), ("cd", "4", 1), ("ab", "5", 1)]:
+            publish(gateway, topic, payload, qos=qos)
+        assert wake(datagrams) == ["5", "4"]
+
+
+def test_sleep_queue_expiry(configured):
+    """[D-77]"""
+    gateway = configured(devices="sleep_queue_expiry 2")
+    with Datagrams(gateway.udp) as datagrams:
+        sleeper(datagrams, "ab")
+        publish(gateway, "ab", "old", qos=1)
+        time.sleep(2.1)
+        publish(gateway, "ab", "new", qos=1)
+        assert wake(datagrams) == ["new"]
+
+
+def test_messages_per_wake(configured):
+    """[D-17]"""
+    gateway = configured(devices="messages_per_wake 2")
+    with Datagrams(gateway.udp) as datagrams:
+        sleeper(datagrams, "ab")
+        for number in range(5):
+            publish(gateway, "ab", str(number), qos=number % 2)
+        assert [wake(datagrams) for _ in range(4)] == [["0", "1"], ["2", "3"], ["4"], []]
+
+
+def test_keepalive_tolerance(configured):
+    """[D-20]"""
+    gateway = configured(devices="keepalive_tolerance_short 0\n")
+    with Datagrams(gateway.udp) as datagrams, Subscriber(gateway, "wi") as subscriber:
+        datagrams.ask(octets("0a 04 0c 01 003c 'dev1'"))
+        datagrams.ask(octets("05 07 00 'wi'"))
+        datagrams.ask(octets("05 09 'bye'"))
+        begin = time.monotonic()
+        assert datagrams.ask(octets("04 18 0001")) == octets("02 18")
+        assert subscriber.message().payload == b"bye"
+        assert 0.9 < time.monotonic() - begin < 1.45
+
+
+def test_a_repeated_publish_at_qos_2_is_delivered_once(configured):
+    """MQTT-SN 1.2 §6.13: what a device repeats is answered again."""
+    gateway = configured()
+    with Datagrams(gateway.udp) as datagrams, Subscriber(gateway, "ab") as subscriber:
+        datagrams.ask(octets("0a 04 04 01 003c 'dev1'"))
+        for flags in ("42", "c2", "c2"):
+            assert datagrams.ask(octets(f"08 0c {flags} 'ab' 0007 'x'")) == octets("04 0f 0007")
+        for _ in range(3):
+            assert datagrams.ask(octets("04 10 0007")) == octets("04 0e 0007")
+        publish(gateway, "ab", "end", qos=1)
+        assert [subscriber.message().payload for _ in range(2)] == [b"x", b"end"]
 
 
 def test_log_type_subscribe(start_gateway):

@@ -11,7 +11,7 @@ from mqttsn12.MqttSnConstants import MqttSnConstants
 
 from gateway import CONFIGURATION, PATIENCE
 from mosquitto import VERSIONS, Subscriber, publish
-from mqttsn_device import Datagrams, Device
+from mqttsn_device import Datagrams
 from wire import Witness, octets
 
 QUICK = CONFIGURATION + "retry_interval 1\nretry_count 2\n"
@@ -20,20 +20,6 @@ ROOMY = CONFIGURATION.replace("gateway_id 7\n", "gateway_id 7\nsleep_queue_messa
 
 CONNECT = octets("0a 04 04 01 003c 'dev1'")
 CONNACK = octets("03 05 00")
-
-
-@pytest.fixture
-def device(gateway):
-    """Makes devices that go with their test."""
-    devices = []
-
-    def make(client_id="dev-1", to=None, **options):
-        devices.append(Device(to or gateway, client_id, **options))
-        return devices[-1]
-
-    yield make
-    for each in devices:
-        each.close()
 
 
 def test_connect_ping_disconnect(gateway, device):

@@ -18,20 +18,6 @@ INVALID_TOPIC_ID = 2
 PROGRAMS = Path(sys.executable).parent
 
 
-@pytest.fixture
-def device(gateway):
-    """Makes devices that go with their test."""
-    devices = []
-
-    def make(client_id="dev-1", to=None, **options):
-        devices.append(Device(to or gateway, client_id, **options))
-        return devices[-1]
-
-    yield make
-    for each in devices:
-        each.close()
-
-
 def program(name, gateway, *arguments, **options):
     return subprocess.Popen(
         [PROGRAMS / name, "-h", "127.0.0.1", "-p", str(gateway.udp), *map(str, arguments)], stdout=subprocess.PIPE,

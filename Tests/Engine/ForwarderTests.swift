@@ -43,7 +43,7 @@ import Testing
         .connect(SNConnect(will: false, cleanSession: true, protocolID: 1, duration: 60, clientID: view(id)))
     }
 
-    @Test("An answer comes in the encapsulation of its node, with Ctrl 0, as one datagram [D-61] [SN-5.5]")
+    @Test("An answer comes in the encapsulation of its node, with Ctrl 0, as one datagram [D-61] [SN-5.5-3]")
     func answers() {
         var world = World()
         defer { world.engine.tearDown() }

@@ -305,7 +305,6 @@ extension Gateway.Configuration {
             throw malformed
         }
         switch name {
-        case "messages_per_wake": messagesPerWakeMax = number
         case "topics_max": topicsMax = number
         case "rebind":
             let rules: [String: Rebind] = ["never": .never, "port": .port, "address": .address]

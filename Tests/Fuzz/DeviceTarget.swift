@@ -53,7 +53,7 @@ private struct DeviceStage {
         settings.sysInterval = nil
         settings.gateway.listeners = [lenient, strict]
         settings.gateway.sessionExpiryInterval = 100
-        settings.gateway.messagesPerWakeMax = 3
+        settings.gateway.listeners[0].messagesPerWakeMax = 3
         settings.gateway.devicesMax = 4
         settings.gateway.topicsPerDeviceMax = 5
         settings.gateway.topicsMax = 9

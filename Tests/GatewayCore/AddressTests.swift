@@ -138,6 +138,19 @@ import Testing
         #expect(world.receive(.connect(SNConnect("dev")), host: 3) == ["3:1 CONNACK 1"])
     }
 
+    @Test("Who sleeps at the claimant's address by then is not told of the owner's answer [D-15]")
+    func sleeperAtTheClaimantsAddress() {
+        var world = World()
+        _ = world.connect()
+        #expect(world.receive(.connect(SNConnect("dev")), from: 1, host: 2) == ["1 PINGREQ"])
+        #expect(world.receive(.connect(SNConnect("other")), from: 1, host: 2) == ["1? attach other clean"])
+        _ = world.attach(slot: 1)
+        _ = world.receive(.disconnect(duration: 60), from: 1, host: 2)
+        #expect(world.receive(.pingresp) == [])
+        #expect(world.pass(.seconds(3)) == [])
+        #expect(world.state() == .active && world.state(1) == .asleep)
+    }
+
     @Test("So many claims are examined at a time; one more hears congestion")
     func claimsFull() {
         var world = World { $0.challengesMax = 1 }

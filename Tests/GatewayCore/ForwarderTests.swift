@@ -17,7 +17,7 @@ import Testing
         }
     }
 
-    @Test("Each node is a device of its own, and so is the forwarder [D-48] [SN-5.5]")
+    @Test("Each node is a device of its own, and so is the forwarder [D-48] [SN-5.5-4]")
     func devices() {
         var world = world()
         #expect(world.connect("forwarder") == ["0? attach forwarder clean", "1 CONNACK 0", "0? open"])
@@ -227,7 +227,7 @@ import Testing
 
     // MARK: - Deliveries
 
-    @Test("REGISTER, PUBLISH and PUBREL go to the node, again too [SN-6.10]")
+    @Test("REGISTER, PUBLISH and PUBREL go to the node, again too [SN-5.5-4] [SN-6.10]")
     func deliveries() {
         var world = world()
         _ = world.connect("dev", node: "n")

@@ -26,8 +26,8 @@ import Testing
             configuration.topicsPerDeviceMax = 6
             configuration.devicesMax = 12
             configuration.sessionExpiryInterval = 500
-            configuration.messagesPerWakeMax = seed % 2 == 0 ? 0 : 3
             var listener = Gateway.Configuration.Listener()
+            listener.messagesPerWakeMax = seed % 2 == 0 ? 0 : 3
             listener.retryCount = 2
             listener.predefinedTopics = [.init(id: 1, name: "p"), .init(id: 2, name: "q/%c")]
             listener.isStrict = seed % 5 == 0

@@ -56,6 +56,44 @@ import Testing
         #expect(world.pass(.seconds(10)).last == "0? detach will")
     }
 
+    @Test("WILLTOPICREQ and WILLMSGREQ are sent again, N_retry times, then the attempt is over [SN-6.3] [D-35]")
+    func willRequests() {
+        var world = World { $0.unlisted.retryCount = 2 }
+        #expect(world.receive(.connect(SNConnect("dev", will: true))) == ["1 WILLTOPICREQ"])
+        #expect(world.pass(.seconds(20)) == ["1 WILLTOPICREQ", "1 WILLTOPICREQ"])
+        let topic = SNPacket.willTopic(SNWillTopic(qos: .atMostOnce, retain: false, topic: view("gone")))
+        #expect(world.receive(topic) == ["1 WILLMSGREQ"])
+        #expect(world.pass(.seconds(20)) == ["1 WILLMSGREQ", "1 WILLMSGREQ"])
+        #expect(world.pass(.seconds(60)) == [])
+        #expect(world.gateway.counters.retransmitted == 4)
+        #expect(world.gateway.counters.unanswered == 1)
+    }
+
+    @Test("REGISTER without an answer while awake: again, then back to sleep; the next wake begins with it [D-18]")
+    func registerAwake() {
+        var world = world()
+        _ = world.receive(.disconnect(duration: 600))
+        _ = world.receive(.pingreq(clientID: view("dev")))
+        _ = world.deliver(topic: 6, id: 9)
+        #expect(world.pass(.seconds(30)) == ["1 REGISTER 2 #7", "1 REGISTER 2 #7", "0? close"])
+        #expect(world.state() == .asleep)
+        #expect(world.receive(.pingreq(clientID: view("dev"))) == ["0? open", "1 REGISTER 2 #7"])
+    }
+
+    @Test("PUBREL without an answer while awake: again, then back to sleep; the next wake begins with it [D-18]")
+    func pubrelAwake() {
+        var world = world()
+        _ = world.receive(.disconnect(duration: 600))
+        _ = world.receive(.pingreq(clientID: view("dev")))
+        _ = world.deliver(topic: 5, id: 9, qos: .exactlyOnce)
+        _ = world.receive(.pubrec(msgID: 9))
+        _ = world.acknowledge(.pubrel, 9)
+        #expect(world.pass(.seconds(30)) == ["1 PUBREL m9", "1 PUBREL m9", "0? close"])
+        #expect(world.state() == .asleep)
+        #expect(world.receive(.pingreq(clientID: view("dev"))) == ["0? open", "1 PUBREL m9"])
+        #expect(world.receive(.pubcomp(msgID: 9)) == ["0? pubcomp 9"])
+    }
+
     @Test("An answer ends the retransmission, and the next step has all its retries")
     func answered() {
         var world = world()

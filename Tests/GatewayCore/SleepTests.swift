@@ -79,7 +79,7 @@ import Testing
 
     @Test("After as many messages as a wake may have, the window closes first, then PINGRESP [D-17]")
     func wakeLimit() {
-        var world = world { $0.messagesPerWakeMax = 2 }
+        var world = world { $0.unlisted.messagesPerWakeMax = 2 }
         _ = world.receive(wakeUp)
         _ = world.deliver(topic: 5, qos: .atMostOnce)
         #expect(world.deliver(topic: 5, id: 2) == ["1 PUBLISH q1 normal:1 m2 #7"])
@@ -89,6 +89,33 @@ import Testing
         _ = world.receive(wakeUp)
         #expect(world.deliver(topic: 5, qos: .atMostOnce).count == 2)
         #expect(world.state() == .awake)
+    }
+
+    @Test("How many messages a wake may have is the listener's to say [D-17]")
+    func wakeLimitOfListener() {
+        for (most, ends) in [(0, false), (1, true), (2, false)] {
+            var world = World(listener: { $0.messagesPerWakeMax = most })
+            _ = world.connect()
+            _ = world.register("a/b", topic: 5)
+            _ = world.receive(.disconnect(duration: 600))
+            _ = world.receive(wakeUp)
+            let told = world.deliver(topic: 5, qos: .atMostOnce)
+            #expect(told.contains("1 PINGRESP") == ends)
+        }
+    }
+
+    @Test("The tolerance of the sleep timer is the listener's to say, for short and for long sleeps [D-20] [SN-6.14]")
+    func toleranceOfListener() {
+        for (seconds, loss) in [(60, 60), (100, 150)] {
+            var world = World(listener: {
+                $0.tolerance.shortPercent = 0
+                $0.tolerance.longPercent = 50
+            })
+            _ = world.connect(clean: false)
+            _ = world.receive(.disconnect(duration: UInt16(seconds)))
+            #expect(world.pass(.seconds(loss - 1)) == [])
+            #expect(world.pass(.seconds(1)) == ["0? detach will"])
+        }
     }
 
     @Test("PINGREQ repeated while a message is under way: that message again, no second drain [D-19]")
@@ -193,6 +220,15 @@ import Testing
         #expect(world.state() == .disconnected)
     }
 
+    @Test("Plain DISCONNECT while awake ends the connection, message under way or not [SN-6.14]")
+    func disconnectAwake() {
+        var world = world(clean: false)
+        _ = world.receive(wakeUp)
+        _ = world.deliver(topic: 5)
+        #expect(world.receive(.disconnect(duration: nil)) == ["1 DISCONNECT", "0? detach"])
+        #expect(world.state() == .disconnected)
+    }
+
     @Test("CONNECT from sleep: CONNACK first, then what waits; CleanSession is ignored [D-02]")
     func resume() {
         var world = world(clean: false)
@@ -270,7 +306,7 @@ import Testing
         if will { #expect(world.receive(.willTopic(nil)).last == "1 REGISTER 2 #7") }
         #expect(world.receive(late) == [])
         #expect(
-            world.receive(.regack(topicID: 1, msgID: world.registerID, .accepted)) == ["1 PUBLISH q1 normal:1 m1 #7"])
+            world.receive(.regack(topicID: 2, msgID: world.registerID, .accepted)) == ["1 PUBLISH q1 normal:2 m1 #7"])
     }
 
     @Test("DISCONNECT with a duration in a will handshake from sleep goes back to sleep")

@@ -110,7 +110,7 @@ import Testing
 
     @Test("The tolerance is the operator's [D-20]")
     func tolerance() {
-        var world = World { $0.tolerance.shortPercent = 100 }
+        var world = World { $0.unlisted.tolerance.shortPercent = 100 }
         _ = world.connect(duration: 10)
         #expect(world.pass(.seconds(19)) == ["1 PINGREQ"])
         #expect(world.pass(.seconds(1)) == ["0? detach will"])
