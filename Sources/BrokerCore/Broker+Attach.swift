@@ -17,6 +17,15 @@ extension Broker {
         return session >= 0 ? Int(session) : nil
     }
 
+    /// The session of that name, with or without a link.
+    func session(named clientID: ClientID) -> Int? {
+        sessionNames.find(nameHash(clientID)) { sessions[Int($0)].clientID == clientID }.map(Int.init)
+    }
+
+    private func nameHash(_ clientID: ClientID) -> UInt64 {
+        clientID.withView { nameHashing.hash($0) }
+    }
+
     private mutating func setSession(_ session: Int?, of link: LinkID) {
         let value = session.map(Int32.init) ?? -1
         if link.isDevice {
@@ -33,7 +42,7 @@ extension Broker {
     ) {
         precondition(session(of: link) == nil, "a link attached twice")
         let clientID = offer.clientID.isEmpty ? assignedClientID(offer.assignedClientIDPrefix) : offer.clientID
-        let existing = sessionsByClientID[clientID]
+        let existing = session(named: clientID)
         if let existing, let owner = sessions[existing].userName, owner != offer.userName {
             // Nothing of the session is touched for somebody else (attack case 39).
             return effects.answer(link, .refused(.notAuthorized))
@@ -41,7 +50,7 @@ extension Broker {
         guard !refusesWill(of: offer, clientID: clientID) else {
             return effects.answer(link, .refused(.notAuthorized))
         }
-        if existing == nil, sessionsByClientID.count >= limits.sessionsMax {
+        if existing == nil, sessionNames.count >= limits.sessionsMax {
             return effects.answer(link, .refused(.quotaExceeded))
         }
         let resumed = resume(existing, offer, now: now, into: &effects)
@@ -94,18 +103,18 @@ extension Broker {
             slot = sessions.count
             sessions.append(session)
         }
-        sessionsByClientID[clientID] = slot
+        sessionNames.insert(nameHash(clientID), UInt32(slot))
         return slot
     }
 
     private mutating func adopt(_ offer: SessionOffer, session: Int, link: LinkID) {
-        let window: Int
+        let window: UInt16
         switch offer.pace {
-        case .window(let receiveMaximum): window = Int(min(receiveMaximum, limits.inflightMessagesMax))
+        case .window(let receiveMaximum): window = min(receiveMaximum, limits.inflightMessagesMax)
         case .oneAtATime: window = 1
         }
         sessions[session].attachment = Attachment(
-            link: link, pace: offer.pace, window: window, receiveMaximum: Int(offer.receiveMaximum))
+            link: link, pace: offer.pace, window: window, receiveMaximum: offer.receiveMaximum)
         sessions[session].will = offer.will
         sessions[session].isDevice = link.isDevice
         sessions[session].sleepQueue = offer.sleepQueue
@@ -133,7 +142,7 @@ extension Broker {
                 }
             }
             let candidate = ClientID(bytes)
-            if sessionsByClientID[candidate] == nil { return candidate }
+            if session(named: candidate) == nil { return candidate }
         }
     }
 
@@ -197,7 +206,7 @@ extension Broker {
         }
         for entry in session.received { release(entry.message, .none) }
         noteEmpty(slot, into: &effects)
-        sessionsByClientID[session.clientID] = nil
+        sessionNames.remove(nameHash(session.clientID), UInt32(slot))
         line.remove(slot)
         searchLine.remove(slot)
         sessions[slot] = Session.free

@@ -39,7 +39,9 @@ package struct Broker {
 
     var sessions: [Session] = []
     var freeSessions: [Int] = []
-    var sessionsByClientID: [ClientID: Int] = [:]
+    /// From the hashes of client ids to places in `sessions`.
+    var sessionNames = HashSlots()
+    let nameHashing: ByteHash
     /// Session of each link, by slot; -1 for none.
     var connectionSessions: [Int32] = []
     var deviceSessions: [Int32] = []
@@ -84,6 +86,8 @@ package struct Broker {
         wildcards = SubscriptionTree(seed: generator.next())
         retainedTopics = RetainedTree(seed: generator.next())
         shared = SharedGroups(seed: generator.next())
+        // A seed of its own: what the generator gives next shows in client ids.
+        nameHashing = ByteHash(seed: ~seed)
         random = generator
     }
 
@@ -187,7 +191,7 @@ package struct Broker {
     /// What is held right now.
     package var gauges: BrokerGauges {
         var gauges = gauges_
-        gauges.offlineSessions = sessionsByClientID.count - gauges.connectedClients - gauges.connectedDevices
+        gauges.offlineSessions = sessionNames.count - gauges.connectedClients - gauges.connectedDevices
         gauges.retainedBytes = heldRetainedBytes
         gauges.sharedSubscriptions = shared.memberCount
         gauges.heldMessages = messages.count - gauges.retainedMessages
