@@ -117,7 +117,7 @@ extension Broker {
             link: link, pace: offer.pace, window: window, receiveMaximum: offer.receiveMaximum)
         sessions[session].will = offer.will
         sessions[session].isDevice = link.isDevice
-        sessions[session].sleepQueue = offer.sleepQueue
+        sessions[session].sleepRules = sleepRules.place(of: offer.sleepQueue)
         sessions[session].expiryInterval = min(offer.sessionExpiryInterval, limits.sessionExpiryMax)
         if sessions[session].userName == nil, offer.userName != nil {
             sessions[session].userName = offer.userName

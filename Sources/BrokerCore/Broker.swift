@@ -42,6 +42,8 @@ package struct Broker {
     /// From the hashes of client ids to places in `sessions`.
     var sessionNames = HashSlots()
     let nameHashing: ByteHash
+    /// What sessions of devices say of their queues.
+    var sleepRules = SleepRules()
     /// Session of each link, by slot; -1 for none.
     var connectionSessions: [Int32] = []
     var deviceSessions: [Int32] = []

@@ -32,9 +32,8 @@ struct Session {
     var received = ReceivedMessages()
     /// The packet identifier given last.
     var lastPacketIdentifier: UInt16 = 0
-    /// `sleepQueue`, in half the room; the largest numbers for nil.
-    private var sleepingMessagesMax = UInt32.max
-    private var sleepingBytesMax = UInt32.max
+    /// What may wait while the link sleeps or is away: a place in the broker's `SleepRules`; 0 for its own limits.
+    var sleepRules: UInt16 = 0
     /// Whether the slot has a session; false after `free`.
     private(set) var isLive = true
     /// Whether this session's last link was a device's.
@@ -57,18 +56,6 @@ struct Session {
         self.clientID = clientID
         self.userName = userName
         self.expiryInterval = expiryInterval
-    }
-
-    /// What may wait while the link sleeps or is away; nil for the broker's own limits.
-    var sleepQueue: QueueLimits? {
-        get {
-            guard sleepingMessagesMax != .max || sleepingBytesMax != .max else { return nil }
-            return QueueLimits(messages: Int(sleepingMessagesMax), bytes: Int(sleepingBytesMax))
-        }
-        set {
-            sleepingMessagesMax = newValue.map { UInt32(clamping: min($0.messages, Int(UInt32.max) - 1)) } ?? .max
-            sleepingBytesMax = newValue.map { UInt32(clamping: min($0.bytes, Int(UInt32.max) - 1)) } ?? .max
-        }
     }
 
     var will: Will? {
