@@ -12,7 +12,7 @@ BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev libssl-dev libsqli
 RUN_PACKAGES := mosquitto-clients
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark paho.mqtt.c-examples python3 python3-venv procps iproute2
 
-.PHONY: help run build test unit end-to-end conformance conformance-report bench bench-topics sim field-table fuzz format lint clean
+.PHONY: help run build test unit end-to-end conformance conformance-report bench bench-topics bench-devices sim field-table fuzz format lint clean
 .PHONY: build-packages run-packages test-packages
 
 help: ## list the targets
@@ -45,9 +45,13 @@ bench: test-packages build ## the gateway against mosquitto in the same run
 bench-topics: build-packages ## what a million subscriptions and 100,000 retained topics cost
 	@$(SWIFT) run -c release $(STRICT) bench-topics $(if $(QUICK),--quick)
 
-sim: ## simulate a seed, SEED=1, a swarm, SWARM=1, both for a time, MINUTES=5, or a field, FIELD=1 HOURS=72
+bench-devices: build-packages ## what 100,000 devices cost, connected, asleep, and with messages that wait
+	@$(SWIFT) run -c release $(STRICT) bench-devices $(if $(QUICK),--quick)
+
+sim: ## simulate a seed, SEED=1, a SWARM=1, SLEEPERS=1, all for a time, MINUTES=5, or a FIELD=1 for HOURS=72
 	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) \
-		$(if $(SWARM),--swarm --seed $(SWARM)) $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(SWARM),--swarm --seed $(SWARM)) $(if $(SLEEPERS),--sleepers --seed $(SLEEPERS)) \
+		$(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(FIELD),--field --seed $(FIELD)) $(if $(DEVICES),--devices $(DEVICES)) $(if $(HOURS),--hours $(HOURS))
 
 field-table: ## write what loss costs into Tests/Simulation/field.txt; docs/FIELD.md shows it

@@ -99,8 +99,16 @@ let package = Package(
 
         // What very many subscriptions and retained messages cost (`make bench-topics`).
         .executableTarget(
-            name: "bench-topics", dependencies: ["Bytes", "Clockwork", "Messaging", "BrokerCore"],
+            name: "bench-topics", dependencies: ["Bytes", "Clockwork", "Messaging", "BrokerCore", "Measuring"],
             path: "Benchmarks/Topics", swiftSettings: house),
+        // What very many devices cost (`make bench-devices`).
+        .executableTarget(
+            name: "bench-devices",
+            dependencies: [
+                "Bytes", "Clockwork", "Messaging", "MQTTSNWire", "GatewayCore", "BrokerCore", "Engine", "Measuring",
+            ],
+            path: "Benchmarks/Devices", swiftSettings: house),
+        .target(name: "Measuring", path: "Benchmarks/Measuring", swiftSettings: house),
 
         // Tests: a target for each module, and the worlds that join them.
         .target(

@@ -1,5 +1,6 @@
 import BrokerCore
 import Bytes
+import Measuring
 import Messaging
 
 extension Main {

@@ -1,5 +1,6 @@
 import BrokerCore
 import Bytes
+import Measuring
 import Messaging
 
 /// `bench-topics [--quick]`: what subscriptions, matches and retained messages cost when there are very many.

@@ -17,6 +17,15 @@ extension Broker {
         return session >= 0 ? Int(session) : nil
     }
 
+    /// The session of that name, with or without a link.
+    func session(named clientID: ClientID) -> Int? {
+        sessionNames.find(nameHash(clientID)) { sessions[Int($0)].clientID == clientID }.map(Int.init)
+    }
+
+    private func nameHash(_ clientID: ClientID) -> UInt64 {
+        clientID.withView { nameHashing.hash($0) }
+    }
+
     private mutating func setSession(_ session: Int?, of link: LinkID) {
         let value = session.map(Int32.init) ?? -1
         if link.isDevice {
@@ -33,7 +42,7 @@ extension Broker {
     ) {
         precondition(session(of: link) == nil, "a link attached twice")
         let clientID = offer.clientID.isEmpty ? assignedClientID(offer.assignedClientIDPrefix) : offer.clientID
-        let existing = sessionsByClientID[clientID]
+        let existing = session(named: clientID)
         if let existing, let owner = sessions[existing].userName, owner != offer.userName {
             // Nothing of the session is touched for somebody else (attack case 39).
             return effects.answer(link, .refused(.notAuthorized))
@@ -41,7 +50,7 @@ extension Broker {
         guard !refusesWill(of: offer, clientID: clientID) else {
             return effects.answer(link, .refused(.notAuthorized))
         }
-        if existing == nil, sessionsByClientID.count >= limits.sessionsMax {
+        if existing == nil, sessionNames.count >= limits.sessionsMax {
             return effects.answer(link, .refused(.quotaExceeded))
         }
         let resumed = resume(existing, offer, now: now, into: &effects)
@@ -85,7 +94,8 @@ extension Broker {
     }
 
     private mutating func begin(_ clientID: ClientID, _ offer: SessionOffer) -> Int {
-        let session = Session(clientID: clientID, userName: offer.userName, expiryInterval: 0)
+        var session = Session(clientID: clientID, userName: offer.userName, expiryInterval: 0)
+        session.lastPacketIdentifier = offer.firstPacketIdentifier &- 1
         let slot: Int
         if let free = freeSessions.popLast() {
             slot = free
@@ -94,21 +104,26 @@ extension Broker {
             slot = sessions.count
             sessions.append(session)
         }
-        sessionsByClientID[clientID] = slot
+        enter(clientID, slot)
         return slot
     }
 
+    /// The session can be found by its name from now on.
+    mutating func enter(_ clientID: ClientID, _ slot: Int) {
+        sessionNames.insert(nameHash(clientID), UInt32(slot))
+    }
+
     private mutating func adopt(_ offer: SessionOffer, session: Int, link: LinkID) {
-        let window: Int
+        let window: UInt16
         switch offer.pace {
-        case .window(let receiveMaximum): window = Int(min(receiveMaximum, limits.inflightMessagesMax))
+        case .window(let receiveMaximum): window = min(receiveMaximum, limits.inflightMessagesMax)
         case .oneAtATime: window = 1
         }
         sessions[session].attachment = Attachment(
-            link: link, pace: offer.pace, window: window, receiveMaximum: Int(offer.receiveMaximum))
+            link: link, pace: offer.pace, window: window, receiveMaximum: offer.receiveMaximum)
         sessions[session].will = offer.will
         sessions[session].isDevice = link.isDevice
-        sessions[session].sleepQueue = offer.sleepQueue
+        sessions[session].sleepRules = sleepRules.place(of: offer.sleepQueue)
         sessions[session].expiryInterval = min(offer.sessionExpiryInterval, limits.sessionExpiryMax)
         if sessions[session].userName == nil, offer.userName != nil {
             sessions[session].userName = offer.userName
@@ -134,7 +149,7 @@ extension Broker {
                 }
             }
             let candidate = ClientID(bytes)
-            if sessionsByClientID[candidate] == nil { return candidate }
+            if session(named: candidate) == nil { return candidate }
         }
     }
 
@@ -201,7 +216,7 @@ extension Broker {
         for entry in session.received { release(entry.message, .none) }
         journalEnd(of: slot)
         noteEmpty(slot, into: &effects)
-        sessionsByClientID[session.clientID] = nil
+        sessionNames.remove(nameHash(session.clientID), UInt32(slot))
         line.remove(slot)
         searchLine.remove(slot)
         sessions[slot] = Session.free
@@ -220,7 +235,8 @@ extension Broker {
             nextToShutDown += 1
             guard let link = sessions[slot].attachment?.link else { continue }
             effects.answer(link, .close(.serverShuttingDown))
-            detach(slot, Farewell(publishesWill: true), now: now, into: &effects)
+            // A device is not lost because its gateway goes (MQTT-SN 1.2 §6.14); MQTT knows no such difference.
+            detach(slot, Farewell(publishesWill: !link.isDevice), now: now, into: &effects)
         }
         nextToShutDown = 0
         return false

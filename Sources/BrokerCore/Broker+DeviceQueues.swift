@@ -32,12 +32,12 @@ extension Broker {
 
     /// Has the session among those that `takeDeviceQueues` answers next.
     package mutating func noteDeviceQueue(of clientID: ClientID) {
-        if let slot = sessionsByClientID[clientID] { changedQueues.note(slot) }
+        if let slot = session(named: clientID) { changedQueues.note(slot) }
     }
 
     /// What waits for a session, and its properties and payloads in bytes; nothing where there is no such session.
     package func queue(of clientID: ClientID) -> (messages: Int, bytes: Int) {
-        guard let slot = sessionsByClientID[clientID] else { return (0, 0) }
+        guard let slot = session(named: clientID) else { return (0, 0) }
         return (sessions[slot].queue.count, sessions[slot].queuedBytes)
     }
 }

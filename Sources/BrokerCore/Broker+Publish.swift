@@ -91,7 +91,11 @@ extension Broker {
             release(sessions[session].received.remove(at: place).message, .none)
             journalReceivedGone(publish.packetIdentifier, of: session)
         }
-        guard sessions[session].received.count < sessions[session].attachment?.receiveMaximum ?? 0 else {
+        let most = sessions[session].attachment?.receiveMaximum ?? 0
+        if link.isDevice, sessions[session].received.count >= most {
+            passOnForgotten(of: session, now: now, into: &effects)
+        }
+        guard sessions[session].received.count < most else {
             counters.publishesRefused += 1
             return acknowledge(publish, with: .receiveMaximumExceeded, link: link, into: &effects)
         }
@@ -114,6 +118,16 @@ extension Broker {
         acknowledge(publish, with: .success, link: link, into: &effects)
     }
 
+    /// A device that lost its memory never sends PUBREL for what it published before. What is older than all its
+    /// retries (§6.13) is passed on, the oldest first, when its place is needed: it was acknowledged [D-99].
+    private mutating func passOnForgotten(of session: Int, now: Now, into effects: inout BrokerEffects) {
+        let oldest = sessions[session].received.min { messages[$0.message].serial < messages[$1.message].serial }
+        guard let oldest, now.unixSeconds - Int64(messages[oldest.message].takenAt) >= forgottenAfter,
+            let place = sessions[session].received.place(of: oldest.packetIdentifier)
+        else { return }
+        passOn(place, session: session, now: now, into: &effects)
+    }
+
     /// QoS 2, second half: PUBREL sends the message on, once, and is answered by PUBCOMP in any case
     /// [MQTT-4.3.3-11].
     mutating func releaseReceived(
@@ -124,8 +138,13 @@ extension Broker {
             let answer = Acknowledgement(.pubcomp, identifier, .packetIdentifierNotFound)
             return effects.answer(link, .acknowledge(answer))
         }
-        let received = sessions[session].received.remove(at: index)
-        journalReceivedGone(identifier, of: session)
+        passOn(index, session: session, now: now, into: &effects)
+        effects.answer(link, .acknowledge(Acknowledgement(.pubcomp, identifier)))
+    }
+
+    private mutating func passOn(_ place: Int, session: Int, now: Now, into effects: inout BrokerEffects) {
+        let received = sessions[session].received.remove(at: place)
+        journalReceivedGone(received.packetIdentifier, of: session)
         let message = messages.passing(received.message)
         // The rules may have changed since PUBLISH (attack case 41), and PUBCOMP has no word for it.
         if mayPublish(to: message.topic, as: session) {
@@ -136,7 +155,6 @@ extension Broker {
             counters.publishesRefused += 1
         }
         release(received.message, .none)
-        effects.answer(link, .acknowledge(Acknowledgement(.pubcomp, identifier)))
     }
 
     /// Says how a PUBLISH went: PUBACK or PUBREC. At QoS 0 a refusal is told too, with identifier 0: MQTT-SN can say
@@ -227,6 +245,9 @@ extension Broker {
         }
     }
 }
+
+/// Seconds after which a device has given an exchange up: five retries and the first attempt, 15 seconds each (§7.2).
+private let forgottenAfter: Int64 = 90
 
 /// How one session wants a message.
 struct WantedDelivery {

@@ -14,7 +14,7 @@ extension Broker {
         into effects: inout BrokerEffects
     ) {
         let isHeld = isHeld(message, copy)
-        if sessions[slot].sleepQueue?.keepsLast == true,
+        if sleepRules[sessions[slot].sleepRules]?.keepsLast == true,
             takePlace(of: message, copy: &copy, isHeld: isHeld, wanted, in: slot)
         {
             return

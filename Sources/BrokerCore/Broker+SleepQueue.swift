@@ -9,7 +9,7 @@ private let newestLookedAt = 1_024
 extension Broker {
     /// The rules of a queue whose link sleeps or is away; nil if it is here, or brought none.
     func sleepRules(of slot: Int) -> QueueLimits? {
-        sessions[slot].attachment?.isOpen == true ? nil : sessions[slot].sleepQueue
+        sessions[slot].attachment?.isOpen == true ? nil : sleepRules[sessions[slot].sleepRules]
     }
 
     /// What happens to a message that finds this queue full [D-75].
@@ -39,7 +39,7 @@ extension Broker {
 
     /// When a message that was taken then has waited for as long as this session allows.
     func endOfWait(takenAt: UInt32, in slot: Int) -> Int64 {
-        guard let seconds = sessions[slot].sleepQueue?.expiry, seconds > 0 else { return .max }
+        guard let seconds = sleepRules[sessions[slot].sleepRules]?.expiry, seconds > 0 else { return .max }
         return Int64(takenAt) + Int64(seconds)
     }
 
@@ -104,5 +104,22 @@ extension Broker {
         let excess = excess(with: message)
         return excess.bytes <= (isLastHolder ? messages.size(of: earlier) : 0)
             && excess.overhead <= (isLastHolder ? messages[earlier].overhead : 0)
+    }
+}
+
+/// The rules that sessions brought for the time when they sleep or are away: those of a few listeners, for very many.
+struct SleepRules {
+    private var rules: [QueueLimits] = []
+
+    /// The rules at a place that `place(of:)` gave; nil for 0.
+    subscript(place: UInt16) -> QueueLimits? { place == 0 ? nil : rules[Int(place) - 1] }
+
+    /// Where these rules are; 0 for none, and for more kinds of them than there are listeners.
+    mutating func place(of limits: QueueLimits?) -> UInt16 {
+        guard let limits else { return 0 }
+        if let place = rules.firstIndex(of: limits) { return UInt16(place + 1) }
+        guard rules.count < Int(UInt16.max) else { return 0 }
+        rules.append(limits)
+        return UInt16(rules.count)
     }
 }

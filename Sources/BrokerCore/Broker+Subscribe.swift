@@ -22,9 +22,8 @@ extension Broker {
     /// A subscription that was granted before: what limits and rules say now does not matter, but what is no filter
     /// is none. False for that.
     mutating func restore(_ request: SubscriptionRequest, session slot: Int) -> Bool {
-        guard request.filter.withView({ isWellFormed($0) }), sessions[slot].subscriptions[request.filter] == nil else {
-            return false
-        }
+        guard request.filter.withView({ isWellFormed($0) }) else { return false }
+        if let key = key(of: request.filter), sessions[slot].subscriptions[key] != nil { return false }
         grant(request, session: slot)
         return true
     }
@@ -49,7 +48,8 @@ extension Broker {
     private mutating func grant(
         _ request: SubscriptionRequest, session slot: Int
     ) -> (isNew: Bool, isShared: Bool, topic: TopicID?) {
-        let isNew = sessions[slot].subscriptions.updateValue(request.options, forKey: request.filter) == nil
+        let key = internedKey(of: request.filter)
+        let isNew = sessions[slot].subscriptions.updateValue(request.options, forKey: key) == nil
         if isNew { gauges_.subscriptions += 1 }
         journalSubscription(request, of: slot)
         return request.filter.withView { filter in
@@ -73,7 +73,7 @@ extension Broker {
 
     private func refusal(of request: SubscriptionRequest, session slot: Int) -> Refusal? {
         if let refusal = request.filter.withView({ refusal(of: $0, session: slot) }) { return refusal }
-        if sessions[slot].subscriptions[request.filter] != nil { return nil }
+        if let key = key(of: request.filter), sessions[slot].subscriptions[key] != nil { return nil }
         let hasRoom =
             sessions[slot].subscriptions.count < limits.subscriptionsPerSessionMax
             && gauges_.subscriptions < limits.subscriptionsMax
@@ -87,6 +87,21 @@ extension Broker {
         if filter.isShared, !limits.sharedSubscriptionsAvailable { return .sharedSubscriptionsNotSupported }
         guard isWellFormed(filter) else { return .topicFilterInvalid }
         return maySubscribe(SharedFilter(filter)?.filter ?? filter, slot) ? nil : .notAuthorized
+    }
+
+    /// What a session knows a filter by; nil if nobody can be subscribed to it.
+    private func key(of filter: ByteString) -> SubscriptionSet.Key? {
+        filter.withView { view in
+            guard !view.hasWildcard, !view.isShared else { return .filter(filter) }
+            return topics.find(view).map { .topic($0) }
+        }
+    }
+
+    /// The same, of a filter that is about to be subscribed to: that keeps its topic.
+    private mutating func internedKey(of filter: ByteString) -> SubscriptionSet.Key {
+        filter.withView { view in
+            view.hasWildcard || view.isShared ? .filter(filter) : .topic(topics.intern(view))
+        }
     }
 
     private func isWellFormed(_ filter: ByteView) -> Bool {
@@ -124,9 +139,9 @@ extension Broker {
         var outcomes: [UnsubscriptionOutcome] = []
         outcomes.reserveCapacity(filters.count)
         for filter in filters {
-            if sessions[slot].subscriptions.removeValue(forKey: filter) != nil {
+            if let key = key(of: filter), sessions[slot].subscriptions.removeValue(forKey: key) != nil {
                 abandonSearch(filter, session: slot)
-                remove(filter, session: slot)
+                remove(key, session: slot)
                 journalUnsubscription(filter, of: slot)
                 outcomes.append(.removed)
             } else if filter.withView({ !isWellFormed($0) }) {
@@ -139,13 +154,17 @@ extension Broker {
         handOverShared(of: slot, .left, now: now, into: &effects)
     }
 
-    private mutating func remove(_ filter: ByteString, session slot: Int) {
+    private mutating func remove(_ key: SubscriptionSet.Key, session slot: Int) {
         gauges_.subscriptions -= 1
-        filter.withView { view in
-            if let shared = SharedFilter(view) {
-                leaveGroup(named: filter, shared.filter, session: slot)
-            } else {
-                withdraw(view, subscriber: slot)
+        switch key {
+        case .topic(let topic): withdraw(topic, subscriber: slot)
+        case .filter(let filter):
+            filter.withView { view in
+                if let shared = SharedFilter(view) {
+                    leaveGroup(named: filter, shared.filter, session: slot)
+                } else {
+                    withdraw(view, subscriber: slot)
+                }
             }
         }
     }
@@ -156,7 +175,10 @@ extension Broker {
             _ = wildcards.remove(filter: filter, session: UInt32(slot))
             return moveOn()
         }
-        guard let topic = topics.find(filter) else { return }
+        if let topic = topics.find(filter) { withdraw(topic, subscriber: slot) }
+    }
+
+    private mutating func withdraw(_ topic: TopicID, subscriber slot: Int) {
         let removed = exactSubscriptions.remove(
             session: UInt32(slot), list: topic.index, head: &topics[topic].exact)
         guard removed != nil else { return }
@@ -167,7 +189,7 @@ extension Broker {
     mutating func removeAllSubscriptions(_ slot: Int) {
         let subscriptions = sessions[slot].subscriptions
         sessions[slot].subscriptions = SubscriptionSet()
-        for entry in subscriptions.entries { remove(entry.filter, session: slot) }
+        for entry in subscriptions.entries { remove(entry.key, session: slot) }
     }
 
     /// Routes of before are no longer good.

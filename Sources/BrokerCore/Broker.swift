@@ -40,7 +40,11 @@ package struct Broker {
 
     var sessions: [Session] = []
     var freeSessions: [Int] = []
-    var sessionsByClientID: [ClientID: Int] = [:]
+    /// From the hashes of client ids to places in `sessions`.
+    var sessionNames = HashSlots()
+    let nameHashing: ByteHash
+    /// What sessions of devices say of their queues.
+    var sleepRules = SleepRules()
     /// Session of each link, by slot; -1 for none.
     var connectionSessions: [Int32] = []
     var deviceSessions: [Int32] = []
@@ -87,6 +91,8 @@ package struct Broker {
         wildcards = SubscriptionTree(seed: generator.next())
         retainedTopics = RetainedTree(seed: generator.next())
         shared = SharedGroups(seed: generator.next())
+        // A seed of its own: what the generator gives next shows in client ids.
+        nameHashing = ByteHash(seed: ~seed)
         random = generator
         journal = Journal(isOn: limits.isDurable)
     }
@@ -191,7 +197,7 @@ package struct Broker {
     /// What is held right now.
     package var gauges: BrokerGauges {
         var gauges = gauges_
-        gauges.offlineSessions = sessionsByClientID.count - gauges.connectedClients - gauges.connectedDevices
+        gauges.offlineSessions = sessionNames.count - gauges.connectedClients - gauges.connectedDevices
         gauges.retainedBytes = heldRetainedBytes
         gauges.sharedSubscriptions = shared.memberCount
         gauges.heldMessages = messages.count - gauges.retainedMessages

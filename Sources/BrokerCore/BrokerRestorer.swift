@@ -65,7 +65,7 @@ extension Broker {
     fileprivate mutating func restore(_ record: SessionRecord, now: Now) -> Bool {
         let clientID = ClientID(record.clientID)
         let slot = Int(record.session)
-        guard slot < limits.sessionsMax, restored(record.session) == nil, sessionsByClientID[clientID] == nil,
+        guard slot < limits.sessionsMax, restored(record.session) == nil, session(named: clientID) == nil,
             !clientID.isEmpty
         else { return false }
         while sessions.count <= slot {
@@ -78,7 +78,7 @@ extension Broker {
             expiryInterval: record.expiryInterval)
         sessions[slot].isDevice = record.isDevice
         sessions[slot].isJournaled = journal.isOn
-        sessionsByClientID[clientID] = slot
+        enter(clientID, slot)
         // Whoever was here until the crash has been away since then, and nobody knows for how long that is.
         let away = min(max(now.unixSeconds - (record.awaySince ?? now.unixSeconds), 0), Int64(record.expiryInterval))
         if record.expiryInterval != .max {

@@ -2,7 +2,8 @@
 ///
 /// A slot holds 32 bits of the hash and the place, so that a search looks at an entry only when it is almost
 /// certainly the right one. Removing shifts the followers back instead of leaving a mark, so churn does not slow
-/// searches down. The table is at most three quarters full, and gives memory back when it is less than an eighth full.
+/// searches down. The table is at most five sixths full, so that the round numbers that limits default to (100,000,
+/// 200,000) leave a quarter free and not five eighths, and gives memory back when it is less than an eighth full.
 ///
 /// A table that grows or shrinks moves its entries over by a few with each change, while both tables are searched: so
 /// no single change pays for a million entries.
@@ -48,7 +49,7 @@ struct HashSlots: Sendable {
     /// Adds a place, which is not in the table yet.
     mutating func insert(_ hash: UInt64, _ place: UInt32) {
         precondition(place < UInt32.max)
-        if (count + 1) * 4 > slots.count * 3 { resize(to: slots.count * 2) }
+        if (count + 1) * 6 > slots.count * 5 { resize(to: slots.count * 2) }
         put((hash << 32) | UInt64(place + 1))
         count += 1
         moveSome()

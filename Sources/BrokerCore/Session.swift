@@ -8,17 +8,10 @@ internal import OrderedCollections
 /// (MQTT 5.0 §4.1, MQTT-SN 1.2 §6.3), and it is the same for both protocols (DESIGN §1).
 struct Session {
     let clientID: ClientID
-    /// Whether the slot has a session; false after `free`.
-    private(set) var isLive = true
     /// Who owns the client id; nil for anybody.
     var userName: ByteString?
-    /// Seconds that the session outlives its link; `UInt32.max` for ever.
-    var expiryInterval: UInt32
-    var attachment: Attachment?
-    var will: Will?
-    /// A will that waits for its delay (MQTT 5.0 §3.1.3.2.2); the client is away.
-    var pendingWill: Will?
-
+    /// Both wills; few sessions have any.
+    private var wills = Wills.none
     var subscriptions = SubscriptionSet()
 
     /// Deliveries not yet handed to a link, oldest first.
@@ -37,14 +30,16 @@ struct Session {
     var owedSearches: OrderedDictionary<ByteString, OwedSearch> = [:]
     /// Messages at QoS 2 that the client published and has not released.
     var received = ReceivedMessages()
-    /// Whether the journal knows the session.
-    var isJournaled = false
     /// The number of the delivery that was told to the journal last.
     var lastSequence: UInt64 = 0
     /// The packet identifier given last.
     var lastPacketIdentifier: UInt16 = 0
-    /// What may wait while the link sleeps or is away; nil for the broker's own limits.
-    var sleepQueue: QueueLimits?
+    /// What may wait while the link sleeps or is away: a place in the broker's `SleepRules`; 0 for its own limits.
+    var sleepRules: UInt16 = 0
+    /// Whether the slot has a session; false after `free`.
+    private(set) var isLive = true
+    /// Whether the journal knows the session.
+    var isJournaled = false
     /// Whether this session's last link was a device's.
     var isDevice = false
     /// Whether the session stands in the line of those with work left for the next turn.
@@ -57,11 +52,25 @@ struct Session {
     var checkedRules: UInt32 = 0
     /// The client among those who published retained messages; 0 if it never did.
     var publisher: UInt32 = 0
+    /// Seconds that the session outlives its link; `UInt32.max` for ever.
+    var expiryInterval: UInt32
+    var attachment: Attachment?
 
     init(clientID: ClientID, userName: ByteString?, expiryInterval: UInt32) {
         self.clientID = clientID
         self.userName = userName
         self.expiryInterval = expiryInterval
+    }
+
+    var will: Will? {
+        get { wills.ofLink }
+        set { wills = Wills(ofLink: newValue, pending: wills.pending) }
+    }
+
+    /// A will that waits for its delay (MQTT 5.0 §3.1.3.2.2); the client is away.
+    var pendingWill: Will? {
+        get { wills.pending }
+        set { wills = Wills(ofLink: wills.ofLink, pending: newValue) }
     }
 
     /// How many retained messages were found and wait to be sent, and how many searches have not come to their end.
@@ -99,20 +108,39 @@ extension Session {
     }
 }
 
+/// The will of a session's link, and the one of a former link that waits: in memory of their own, a word where there
+/// are none.
+private indirect enum Wills {
+    case none
+    case some(ofLink: Will?, pending: Will?)
+
+    init(ofLink: Will?, pending: Will?) {
+        self = ofLink == nil && pending == nil ? .none : .some(ofLink: ofLink, pending: pending)
+    }
+
+    var ofLink: Will? {
+        if case .some(let will, _) = self { will } else { nil }
+    }
+
+    var pending: Will? {
+        if case .some(_, let will) = self { will } else { nil }
+    }
+}
+
 /// A session's present link.
 struct Attachment {
     let link: LinkID
     let pace: SessionOffer.Pace
     /// The most deliveries in flight at QoS 1 and 2.
-    let window: Int
+    let window: UInt16
     /// The most messages at QoS 2 that the client may have open.
-    let receiveMaximum: Int
+    let receiveMaximum: UInt16
     /// Whether deliveries may come.
     var isOpen = true
-    /// One at a time: the delivery at QoS 0 that the link is busy with, and the identifier that names it.
-    var busyWith: BusyDelivery?
     /// Whether the link waits to hear that nothing waits any more.
     var awaitsDrained = false
+    /// One at a time: the delivery at QoS 0 that the link is busy with, and the identifier that names it.
+    var busyWith: BusyDelivery?
 }
 
 /// A delivery at QoS 0 that a link of one at a time is busy with.

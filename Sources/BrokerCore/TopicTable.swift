@@ -23,8 +23,6 @@ package struct TopicTable<Record> {
     package private(set) var idleCount = 0
 
     private struct Topic {
-        let start: UnsafeRawPointer?
-        let count: UInt32
         /// The half of the hash that the slots use.
         let tag: UInt32
         /// `UInt32.max` marks a free place.
@@ -32,8 +30,6 @@ package struct TopicTable<Record> {
         var previous: UInt32 = noTopic
         /// A free place has the next free one here.
         var next: UInt32 = noTopic
-
-        @inline(__always) var name: ByteView { ByteView(start: start, count: Int(count)) }
     }
 
     /// - Parameters:
@@ -91,21 +87,21 @@ extension TopicTable {
     /// The name, in memory that stays where it is while the topic lives.
     @inline(__always)
     package func name(of topic: TopicID) -> ByteView {
-        topics[Int(topic.index)].name
+        names.name(at: topic.index)
     }
 
     @inline(__always)
     private func find(_ name: ByteView, _ hash: UInt64) -> UInt32? {
         slots.find(hash) { place in
-            topics[Int(place)].name == name
+            names.name(at: place) == name
         }
     }
 
     private mutating func add(_ name: ByteView, _ hash: UInt64) -> UInt32 {
         own()
         let place = freeTopic == noTopic ? UInt32(topics.count) : freeTopic
-        let topic = Topic(
-            start: names.store(name, at: place), count: UInt32(name.count), tag: UInt32(truncatingIfNeeded: hash))
+        let topic = Topic(tag: UInt32(truncatingIfNeeded: hash))
+        names.store(name, at: place)
         if freeTopic == noTopic {
             precondition(topics.count < Int(noTopic))
             topics.append(topic)
@@ -173,9 +169,9 @@ extension TopicTable {
         let place = idleHead
         leaveIdle(place)
         slots.remove(UInt64(topics[Int(place)].tag), place)
-        names.free(place, count: Int(topics[Int(place)].count))
+        names.free(place)
         records[Int(place)] = empty
-        topics[Int(place)] = Topic(start: nil, count: 0, tag: 0, keepers: freeMark, next: freeTopic)
+        topics[Int(place)] = Topic(tag: 0, keepers: freeMark, next: freeTopic)
         freeTopic = place
     }
 
@@ -184,10 +180,7 @@ extension TopicTable {
         guard !isKnownUniquelyReferenced(&names) else { return }
         let fresh = NameMemory()
         for place in topics.indices where topics[place].keepers != freeMark {
-            let topic = topics[place]
-            topics[place] = Topic(
-                start: fresh.store(topic.name, at: UInt32(place)), count: topic.count, tag: topic.tag,
-                keepers: topic.keepers, previous: topic.previous, next: topic.next)
+            fresh.store(names.name(at: UInt32(place)), at: UInt32(place))
         }
         names = fresh
     }

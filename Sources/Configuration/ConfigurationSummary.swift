@@ -74,6 +74,7 @@ extension ConfiguredLimits {
             ("max_inflight_messages", Int(inflightMessagesMax)),
             ("max_clients", clientsMax),
             ("max_devices", devicesMax),
+            ("max_devices_per_forwarder", devicesPerForwarderMax ?? 0),
             ("max_device_topics", deviceTopicsMax),
             ("max_queued_messages", queuedMessagesMax),
             ("max_queued_bytes", queuedBytesMax),

@@ -29,6 +29,8 @@ package struct ConfiguredLimits: Equatable, Sendable {
     package var clientsMax = 10_000
     /// MQTT-SN devices, sleeping ones included (`max_devices`).
     package var devicesMax = 100_000
+    /// Devices behind one forwarder (`max_devices_per_forwarder`); nil: half of all.
+    package var devicesPerForwarderMax: Int?
     /// Devices that have a topic below `$SYS/broker/sn/devices` (`max_device_topics`); 0: none.
     package var deviceTopicsMax = 10_000
     /// Messages queued for one session (`max_queued_messages`).

@@ -37,7 +37,6 @@ extension DirectiveTable {
         .later(.error, "accept_protocol_versions", in: .listener, "versions 3.1, 3.1.1 and 5.0 are all accepted"),
         .later(.error, "enable_proxy_protocol", in: .listener, "connect to the listener directly"),
         .later(.error, "proxy_protocol_v2_require_tls", in: .listener, unless: "false", "connect directly"),
-        .later(.error, "rebind", in: .deviceListener, "leave it out: the rules of this version are fixed"),
         .never(.error, "clientid_prefixes", "mosquitto has given it up too; acl_file will come in a later version"),
         .never(.error, "auth_plugin", in: .security, noPlugins),
         .never(.error, "auth_plugin_deny_special_chars", in: .security, unless: "true", noPlugins),

@@ -46,6 +46,9 @@ extension DirectiveTable {
         },
         .number("max_clients", 1...100_000_000) { $0.configuration.limits.clientsMax = $1 },
         .number("max_devices", 1...100_000_000) { $0.configuration.limits.devicesMax = $1 },
+        .number("max_devices_per_forwarder", 0...100_000_000) {
+            $0.configuration.limits.devicesPerForwarderMax = $1 == 0 ? nil : $1
+        },
         .number("max_device_topics", 0...100_000_000) { $0.configuration.limits.deviceTopicsMax = $1 },
         .number("max_queued_messages", 0...countMax) {
             $0.configuration.limits.queuedMessagesMax = $1 == 0 ? countMax : $1

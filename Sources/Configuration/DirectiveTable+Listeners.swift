@@ -67,6 +67,9 @@ extension DirectiveTable {
         .flag("strict", in: .deviceListener) { $0.listener.devices.isStrict = $1 },
         .flag("allow_anonymous_publish", in: .deviceListener) { $0.listener.devices.allowsAnonymousPublish = $1 },
         .flag("allow_inline_names", in: .deviceListener) { $0.listener.devices.allowsInlineNames = $1 },
+        .word("rebind", in: .deviceListener, RebindPolicy.allCases.map { $0.rawValue }) {
+            $0.listener.devices.rebind = RebindPolicy(rawValue: $1) ?? .port
+        },
         .own("forwarder", in: .deviceListener, "ADDRESS[/PREFIX][:PORT]") { $0.addForwarder($1) },
     ]
 }

@@ -118,10 +118,22 @@ package struct SNListenerSettings: Equatable, Sendable {
     package var allowsAnonymousPublish = false
     /// Whether PUBLISH at QoS -1 may carry the topic name in its data (`allow_inline_names`) [D-32].
     package var allowsInlineNames = false
+    /// How far a device may move without being questioned (`rebind`) [D-13].
+    package var rebind = RebindPolicy.port
     /// Whose encapsulated messages are taken (`forwarder`), MQTT-SN 1.2 §5.5 [D-48].
     package var forwarders: [ConfiguredForwarder] = []
 
     package init() {}
+}
+
+/// From where a device that is not active may go on without being questioned [D-13] [D-15] [D-62].
+package enum RebindPolicy: String, CaseIterable, Sendable {
+    /// From its address and port alone.
+    case never
+    /// From any port of its address: what a NAT does.
+    case port
+    /// From anywhere: whoever knows its client id gets what waits for it.
+    case address
 }
 
 /// One `predefined_topic ID NAME` or `predefined_topic_for CLIENTS ID NAME`: MQTT-SN 1.2 §6.7.

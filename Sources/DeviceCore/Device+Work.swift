@@ -28,6 +28,8 @@ struct Work {
         case publish(Device.Publication)
         case subscribe(Device.Topic, QoS)
         case unsubscribe(Device.Topic)
+        case willTopic(Device.WillTopic?)
+        case willMessage(ByteString)
         case ping
     }
 
@@ -91,6 +93,8 @@ extension Device {
             isSent = withWireTopic(topic) { device, topic in
                 device.send(.unsubscribe(SNSubscribe(msgID: device.firstMsgID(), topic: topic)))
             }
+        case .willTopic(let topic): isSent = sendWillTopic(topic)
+        case .willMessage(let message): isSent = message.withView { send(.willMsgUpd($0)) }
         }
         if !isSent { finish(.failed(token: first.token, .tooLong)) }
     }
@@ -158,7 +162,7 @@ extension Device {
     }
 
     /// "Congestion": the first item comes again after T_WAIT.
-    private mutating func rest() {
+    mutating func rest() {
         work[0].restUntil = now + settings.waitInterval
         proceed()
     }
@@ -200,7 +204,7 @@ extension Device {
             case .congestion: rest()
             default: finish(.failed(token: first.token, .refused(code)))
             }
-        case .subscribe, .unsubscribe, .ping: return
+        case .subscribe, .unsubscribe, .willTopic, .willMessage, .ping: return
         }
     }
 

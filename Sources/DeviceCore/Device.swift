@@ -37,6 +37,7 @@ package struct Device {
 
     package init(settings: Settings = Settings()) {
         self.settings = settings
+        lastMsgID = settings.firstMsgID &- 1
     }
 
     /// Where the device stands, in its own eyes (§6.14).
@@ -75,6 +76,8 @@ extension Device {
         case .register(let token, let name): append(Work(token: token, kind: .register(name)))
         case .subscribe(let token, let topic, let qos): append(Work(token: token, kind: .subscribe(topic, qos)))
         case .unsubscribe(let token, let topic): append(Work(token: token, kind: .unsubscribe(topic)))
+        case .updateWillTopic(let token, let topic): append(Work(token: token, kind: .willTopic(topic)))
+        case .updateWillMessage(let token, let message): append(Work(token: token, kind: .willMessage(message)))
         case .ping: ping()
         case .sleep(let seconds): leave(sleepSeconds: seconds)
         case .wake: wake()
@@ -105,8 +108,10 @@ extension Device {
         case .pingreq: pingreqReceived()
         case .pingresp: pingrespReceived()
         case .disconnect: disconnectReceived()
+        case .willTopicResp(let code): willTopicRespReceived(code)
+        case .willMsgResp(let code): willMsgRespReceived(code)
         case .advertise, .searchGW, .gwInfo, .connect, .willTopic, .willMsg, .subscribe, .unsubscribe, .willTopicUpd,
-            .willTopicResp, .willMsgUpd, .willMsgResp, .encapsulated:
+            .willMsgUpd, .encapsulated:
             break
         }
         swap(&self.effects, &effects)

@@ -13,6 +13,10 @@ extension Device {
         case register(token: Int, ByteString)
         case subscribe(token: Int, Topic, QoS)
         case unsubscribe(token: Int, Topic)
+        /// WILLTOPICUPD: another topic for the will, its message staying; none takes the whole will back (§6.4).
+        case updateWillTopic(token: Int, WillTopic?)
+        /// WILLMSGUPD: another message for the will (§6.4).
+        case updateWillMessage(token: Int, ByteString)
         /// PINGREQ, to see whether the gateway is there (§6.11).
         case ping
         /// DISCONNECT with a duration; 1 to 65,535 seconds (§6.14).
@@ -38,6 +42,19 @@ extension Device {
             self.keepAlive = keepAlive
             self.cleanSession = cleanSession
             self.will = will
+        }
+    }
+
+    /// What WILLTOPICUPD says (§5.4.22).
+    package struct WillTopic: Equatable, Sendable {
+        package var topic: ByteString
+        package var qos: QoS
+        package var retain: Bool
+
+        package init(topic: ByteString, qos: QoS, retain: Bool = false) {
+            self.topic = topic
+            self.qos = qos
+            self.retain = retain
         }
     }
 
@@ -80,6 +97,9 @@ extension Device {
         /// Whether a device that reconnects with CleanSession=0 goes on with the ids it had. The standard does not
         /// promise them; Dormouse does [D-03].
         package var keepsTopicIDs = false
+        /// The first MsgId (§5.3.8). A device that forgets the last one draws it by chance: the gateway may still have
+        /// a handshake open under one of its ids, and nobody shall foresee what a forged answer has to carry. 0 is 1.
+        package var firstMsgID: UInt16 = 1
 
         package init() {}
     }

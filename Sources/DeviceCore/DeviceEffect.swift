@@ -26,6 +26,8 @@ extension Device {
         case published(token: Int)
         case subscribed(token: Int, QoS)
         case unsubscribed(token: Int)
+        /// WILLTOPICRESP or WILLMSGRESP has come: the gateway has the will as it was said.
+        case willUpdated(token: Int)
         case failed(token: Int, Failure)
         case received(Received)
     }

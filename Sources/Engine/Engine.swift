@@ -36,6 +36,8 @@ package struct Engine {
     /// The process's memory that is resident, in bytes, as the adapter saw it last: what `$SYS/broker/heap/current`
     /// says. 0 for unknown: then it says nothing.
     package var residentBytes = 0
+    /// Datagrams that the system dropped because a buffer was full, as the adapter saw it last.
+    package var datagramsLost: UInt64 = 0
     package internal(set) var datagramCounters = DatagramCounters()
 
     package init(settings: EngineSettings, seed: UInt64, now: Now) {

@@ -22,6 +22,8 @@ extension Gateway {
         package var notesChanges = false
         /// Device records: connected, asleep, or away with a session.
         package var devicesMax = 100_000
+        /// Of these, so many behind one forwarder [D-90].
+        package var devicesPerForwarderMax = Int.max
         /// Normal topic ids in each device's table (§7.3).
         package var topicsPerDeviceMax = 1024
         /// Normal topic ids in all tables together.

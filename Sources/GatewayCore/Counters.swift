@@ -22,6 +22,8 @@ extension Gateway {
         package var forwardersRefused = 0
         /// Encapsulated messages with a Wireless Node Id that is too long [D-60].
         package var nodeIDsTooLong = 0
+        /// CONNECT refused because there were too many devices behind their forwarder [D-90].
+        package var forwardersFull = 0
         /// PUBLISH, REGISTER and the like sent again.
         package var retransmitted = 0
         /// Devices given up because they did not answer.

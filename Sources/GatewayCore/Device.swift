@@ -7,24 +7,21 @@ struct Device {
     /// Where it is reached, or was last.
     var path: DatagramPath
     var clientID: ClientID
-    var state: State
-    var exchange = Exchange.idle
     var topics = TopicRegistry()
     var uplinks = Uplinks()
     /// SUBSCRIBE and UNSUBSCRIBE that the broker has not answered; mostly empty.
     var transactions: [Transaction] = []
     /// When it was last heard, or when its sleep began again.
     var heard: Instant
-    /// When what was sent is sent again; nil while nothing is awaited or the device sleeps.
-    var retryAt: Instant?
-    /// When it may be told of an error at QoS 0 again [D-08].
+    /// When it may be told of an error at QoS 0 again [D-08], or be sent again what a repeated PINGREQ asks for [D-19].
     var errorsFrom = Instant(nanoseconds: 0)
-    /// Seconds that its session outlives the connection.
-    var sessionExpiryInterval: UInt32 = 0
+    // From here on, what is not a whole number of words: in this order it leaves no gaps.
+    var exchange = Exchange.idle
     /// MsgId of the gateway's last REGISTER.
     var registerID: UInt16
     /// TopicId of its last PUBLISH at QoS 0, which a refusal repeats; 0 if it wants no answer.
     var lastTopicID: UInt16 = 0
+    var state: State
     /// How often what is awaited was sent again.
     var retries: UInt8 = 0
     /// PINGREQ sent since it was last heard [D-47].
@@ -39,6 +36,10 @@ struct Device {
     var isChangeNoted = false
     /// Whether the log knows that its topic table is full.
     var isTableFullLogged = false
+    /// When what was sent is sent again; nil while nothing is awaited or the device sleeps.
+    var retryAt: Instant?
+    /// Seconds that its session outlives the connection.
+    var sessionExpiryInterval: UInt32 = 0
 
     init(path: DatagramPath, clientID: ClientID, state: State, heard: Instant, registerID: UInt16) {
         self.path = path

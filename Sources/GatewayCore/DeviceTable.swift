@@ -52,7 +52,7 @@ struct DeviceTable {
     /// Adds a record, which must have a name that no other has, and returns its slot.
     mutating func insert(_ device: Device) -> Int {
         let hash = device.clientID.withView(hasher.hash)
-        nodes.hold(device.path.node)
+        nodes.moveIn(device.path)
         let slot: Int
         if let free = freeSlots.popLast() {
             slot = free
@@ -68,7 +68,7 @@ struct DeviceTable {
     /// Forgets the record.
     mutating func remove(_ slot: Int) {
         unbind(slot)
-        nodes.release(devices[slot].path.node)
+        nodes.moveOut(devices[slot].path)
         byName.remove(hash: devices[slot].clientID.withView(hasher.hash), slot: slot)
         devices[slot].clientID = ByteString()
         devices[slot].topics = TopicRegistry()
@@ -79,8 +79,8 @@ struct DeviceTable {
     /// From now on datagrams from there belong to this device. Nobody else may be bound to the address.
     mutating func bind(_ slot: Int, to path: DatagramPath) {
         unbind(slot)
-        nodes.hold(path.node)
-        nodes.release(devices[slot].path.node)
+        nodes.moveIn(path)
+        nodes.moveOut(devices[slot].path)
         devices[slot].path = path
         devices[slot].isBound = true
         byPath.insert(hash: hasher.hash(path), slot: slot)

@@ -16,8 +16,9 @@ enum Exchange {
     case recording(msgID: UInt16)
     /// PUBREL was sent, PUBCOMP is awaited. Can transition to: idle.
     case releasing(msgID: UInt16)
-    /// The device answered "congestion" [D-46]. Can transition to: registering, publishing.
-    case resting(Downlink, until: Instant)
+    /// The device answered "congestion" [D-46]. Can transition to: registering, publishing. Rare, and kept apart so
+    /// that it does not make every device larger.
+    indirect case resting(Downlink, until: Instant)
 
     /// The delivery whose PUBLISH the device may have had: sent now, or before REGISTER or a pause came between.
     var published: Downlink? {

@@ -10,6 +10,8 @@ extension Gateway {
         guard !connect.clientID.isEmpty, connect.clientID.count <= configuration.clientIDBytesMax,
             connect.clientID.isMQTTString
         else { return refuse(connect.clientID, path, .notSupported) }  // [D-40]
+        // The last moments of a gateway: what it said yes to now would be lost without a word [D-98].
+        guard !isStopping else { return refuse(connect.clientID, path, .congestion) }
         guard configuration.rules(of: path.listener).allowsAnonymous else {
             return refuse(connect.clientID, path, .notSupported)
         }
@@ -39,6 +41,10 @@ extension Gateway {
             // Nobody proved anything at the other address; whoever comes last is served [D-35].
             abandonAttempt(slot)
             admit(name, request, from: path)
+        case .asleep where !isHere && !mayMove(from: table[slot].path, to: path):
+            // Its radio is off, so its silence says nothing [D-52].
+            log(.claimRejected(table[slot].clientID, at: address(of: path)))
+            refuse(name, path, .congestion)
         case .connecting, .active, .asleep, .awake:
             if !isHere {
                 guard mayMove(from: table[slot].path, to: path) else { return challenge(slot, request, path) }
@@ -59,6 +65,7 @@ extension Gateway {
         let clientID = ByteString(name)
         if let other = table.slot(at: path) { displace(other) }
         guard table.count < configuration.devicesMax else { return refuse(name, path, .congestion) }
+        guard hasRoom(behind: path) else { return refuse(name, path, .congestion) }
         let slot = table.insert(
             Device(
                 path: path, clientID: clientID, state: .disconnected(Away(until: nil)), heard: now.instant,
@@ -165,7 +172,10 @@ extension Gateway {
                     sessionExpiryInterval: request.cleanSession ? 0 : configuration.sessionExpiryInterval,
                     pace: .oneAtATime, will: will,
                     receiveMaximum: UInt16(clamping: max(1, configuration.uplinksPerDeviceMax)),
-                    sleepQueue: configuration.rules(of: table[slot].path.listener).sleepQueue)))
+                    sleepQueue: configuration.rules(of: table[slot].path.listener).sleepQueue,
+                    // CONNACK cannot say that the session is new: a device that still holds the MsgId of a handshake
+                    // with the one before would take the first message for a repetition. [D-54]
+                    firstPacketIdentifier: UInt16(1 + identifiers.below(0x7FFF)))))
     }
 
     /// The broker has given the session.

@@ -52,6 +52,7 @@ extension Gateway {
 
     /// Every device that listens is told; no will is published, since it is not the devices that go.
     mutating func shutDown() {
+        isStopping = true
         for slot in table.slots where table.contains(slot) {
             var isAttached = true
             switch table[slot].state {

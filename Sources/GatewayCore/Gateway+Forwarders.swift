@@ -34,7 +34,7 @@ extension Gateway {
     }
 
     /// A line about a forwarder: one a second, however many messages there are.
-    private mutating func logSparingly(_ entry: GatewayLog) {
+    mutating func logSparingly(_ entry: GatewayLog) {
         if forwarderLogs.allows(at: now.instant) { log(entry) }
     }
 

@@ -72,8 +72,8 @@ extension Gateway {
 
     /// QoS -1 from somebody who is not connected.
     mutating func strangerPublished(_ publish: SNPublish, from path: DatagramPath) {
-        guard configuration.rules(of: path.listener).allowsAnonymousPublish,
-            configuration.anonymousPublishesPerSecond == 0 || anonymousPublishes.allows(at: now.instant),
+        guard !isStopping, configuration.rules(of: path.listener).allowsAnonymousPublish,
+            configuration.anonymousPublishesPerSecond == 0 || mayPublishAsStranger(at: path),
             let (topic, payload) = wordlessTopic(of: publish, from: path, clientID: nil)
         else {
             counters.anonymousRejected += 1

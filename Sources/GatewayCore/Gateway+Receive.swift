@@ -76,7 +76,7 @@ extension Gateway {
     /// Tells somebody that is not connected to CONNECT: two bytes, so never more than was received [D-16] [D-25].
     mutating func turnAway(_ path: DatagramPath) {
         counters.unknownAddress += 1
-        guard strangerReplies.allows(at: now.instant) else {
+        guard mayAnswerStranger(at: path) else {
             counters.rateLimited += 1
             return
         }
@@ -85,7 +85,7 @@ extension Gateway {
 
     /// SEARCHGW: GWINFO to the asker, three bytes for three [D-41].
     private mutating func answerSearch(from path: DatagramPath) {
-        guard strangerReplies.allows(at: now.instant) else {
+        guard mayAnswerSearch(from: path) else {
             counters.rateLimited += 1
             return
         }

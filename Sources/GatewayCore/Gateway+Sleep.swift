@@ -48,6 +48,8 @@ extension Gateway {
     private mutating func repeatInWake(_ slot: Int) {
         switch table[slot].exchange {
         case .registering, .publishing, .releasing:
+            // Two bytes ask for a whole message: not more often than once a second [attack 120].
+            guard mayReportError(slot) else { return }
             counters.retransmitted += 1
             transmit(slot)
         case .idle, .recording, .resting:

@@ -29,6 +29,9 @@ package struct Gateway {
     /// One deadline for each device: the soonest thing that could be due, or earlier.
     var timers = TimerWheel()
     var random: SeededGenerator
+    /// First MsgIds come from a generator of their own: what others can observe of chance, such as when something is
+    /// repeated, says nothing about them.
+    var identifiers: SeededGenerator
     /// The stored wills by slot; few devices have one. Looked up, never walked through.
     var wills: [Int: Will] = [:]
     /// Claims to client ids whose owners are being asked [D-15].
@@ -40,12 +43,17 @@ package struct Gateway {
     /// Bytes of all stored wills.
     var willBytes = 0
     var strangerReplies: RateLimiter
+    /// Answers to SEARCHGW by unicast, at the same rate: strays that are told to CONNECT must not hide the gateway.
+    var searchReplies: RateLimiter
     var goodbyes = Goodbyes()
     var anonymousPublishes: RateLimiter
+    var shares: ForwarderShares
     /// Devices that changed, for those who show them.
     var changes = Changes()
     /// What is due in multicast groups.
     var discovery = Discovery()
+    /// Whether the gateway ends: nobody is let in any more.
+    var isStopping = false
     /// Lines about forwarders: one a second.
     var forwarderLogs = RateLimiter(perSecond: 1)
 
@@ -63,8 +71,12 @@ package struct Gateway {
         var random = SeededGenerator(seed: seed)
         table = DeviceTable(hasher: KeyHasher(seeds: random.next(), random.next()))
         self.random = random
+        var others = SeededGenerator(seed: ~seed)
+        identifiers = SeededGenerator(seed: others.next())
         strangerReplies = RateLimiter(perSecond: configuration.strangerRepliesPerSecond)
+        searchReplies = RateLimiter(perSecond: configuration.strangerRepliesPerSecond)
         anonymousPublishes = RateLimiter(perSecond: configuration.anonymousPublishesPerSecond)
+        shares = ForwarderShares(configuration)
 
         let wanted = max(0, min(configuration.topicsPerDeviceMax, Self.highestTopicID))
         let highest = predefinedTopics.map(\.highestID).max() ?? 0

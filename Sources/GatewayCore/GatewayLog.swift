@@ -28,6 +28,8 @@ package enum GatewayLog: Equatable, Sendable {
     case topicTableFull(ClientID)
     /// An encapsulated message came from an address that is no forwarder's; once a second at most [D-48].
     case forwarderRefused(DeviceAddress)
+    /// There are as many devices behind the forwarder as there may be, and one more came; once a second at most [D-90].
+    case forwarderFull(DeviceAddress, devices: Int)
     /// A forwarder's Wireless Node Id has so many bytes, more than are taken; once a second at most [D-60].
     case nodeIDTooLong(DeviceAddress, bytes: Int)
 }

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Messaging
 
 /// The Wireless Node Ids in use, as small numbers that a `DatagramPath` has room for [D-48].
 ///
@@ -19,6 +20,8 @@ struct NodeTable {
     private var idle: [UInt32] = []
     private var byID = SlotIndex()
     private let hasher: KeyHasher
+    /// Device records behind each forwarder, by its address without the port. Looked up, never walked through.
+    private var records: [PeerAddress: Int] = [:]
 
     init(hasher: KeyHasher) {
         self.hasher = hasher
@@ -70,6 +73,36 @@ struct NodeTable {
         entries[Int(number) - 1].holders -= 1
         if entries[Int(number) - 1].holders == 0 { idle.append(number) }
     }
+
+    /// A device record has this path from now on.
+    @inline(__always)
+    mutating func moveIn(_ path: DatagramPath) {
+        if path.node != 0 { holdRecord(path) }
+    }
+
+    /// The device record that had this path has another one, or is gone.
+    @inline(__always)
+    mutating func moveOut(_ path: DatagramPath) {
+        if path.node != 0 { releaseRecord(path) }
+    }
+
+    private mutating func holdRecord(_ path: DatagramPath) {
+        hold(path.node)
+        records[path.remote.with(port: 0), default: 0] += 1
+    }
+
+    private mutating func releaseRecord(_ path: DatagramPath) {
+        release(path.node)
+        let forwarder = path.remote.with(port: 0)
+        let left = records[forwarder, default: 0] - 1
+        records[forwarder] = left > 0 ? left : nil
+    }
+
+    /// How many device records lie behind the forwarder of this path, whatever ports it speaks from.
+    func recordCount(behind path: DatagramPath) -> Int { records[path.remote.with(port: 0)] ?? 0 }
+
+    /// How many forwarders have device records behind them.
+    var forwarderCount: Int { records.count }
 
     /// Whether `forgetIdle` has something to look at.
     var hasIdle: Bool { !idle.isEmpty }

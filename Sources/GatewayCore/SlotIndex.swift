@@ -1,7 +1,8 @@
 /// Finds table slots by the hash of a key that lives in the table itself.
 ///
-/// Open addressing with linear probing over 8-byte entries, at most half full, so that a look-up touches one cache
-/// line here and the record it finds; removal shifts the entries behind it back and leaves no tombstones.
+/// Open addressing with linear probing over 8-byte entries, at most five sixths full: the default limit of 100,000
+/// devices leaves a quarter free, and a look-up touches a cache line or two here and the record it finds; removal
+/// shifts the entries behind it back and leaves no tombstones.
 struct SlotIndex {
     private struct Entry {
         var hash: UInt32
@@ -29,7 +30,7 @@ struct SlotIndex {
 
     /// Adds a slot whose key is not in the index.
     mutating func insert(hash: UInt32, slot: Int) {
-        if (count + 1) * 2 > entries.count { grow() }
+        if (count + 1) * 6 > entries.count * 5 { grow() }
         put(Entry(hash: hash, slot: UInt32(slot)))
         count += 1
     }

@@ -30,7 +30,7 @@ struct TopicRegistry {
     }
 
     /// In order of their ids.
-    private(set) var entries: [Entry] = []
+    private(set) var entries = TopicEntries()
     private(set) var aliases: [Alias] = []
 
     /// The topic that a device means by the normal id `base` + 1 + index in its PUBLISH.

@@ -70,6 +70,10 @@ package struct SessionOffer: Equatable, Sendable {
     package var sleepQueue: QueueLimits?
     /// What an id begins with that the broker chooses.
     package var assignedClientIDPrefix: ClientID
+    /// The packet identifier of the first delivery at QoS 1 or 2, if the session is a new one; not 0. A front whose
+    /// clients cannot tell that a session is new draws it by chance, so that no handshake of the session before is
+    /// taken for it.
+    package var firstPacketIdentifier: UInt16
 
     /// How deliveries reach a link.
     package enum Pace: Equatable, Sendable {
@@ -83,7 +87,8 @@ package struct SessionOffer: Equatable, Sendable {
     package init(
         clientID: ClientID, cleanStart: Bool, sessionExpiryInterval: UInt32, pace: Pace, will: Will? = nil,
         receiveMaximum: UInt16 = 20, userName: ByteString? = nil,
-        sleepQueue: QueueLimits? = nil, assignedClientIDPrefix: ClientID = "auto-"
+        sleepQueue: QueueLimits? = nil, assignedClientIDPrefix: ClientID = "auto-",
+        firstPacketIdentifier: UInt16 = 1
     ) {
         self.clientID = clientID
         self.cleanStart = cleanStart
@@ -94,6 +99,7 @@ package struct SessionOffer: Equatable, Sendable {
         self.userName = userName
         self.sleepQueue = sleepQueue
         self.assignedClientIDPrefix = assignedClientIDPrefix
+        self.firstPacketIdentifier = firstPacketIdentifier
     }
 }
 

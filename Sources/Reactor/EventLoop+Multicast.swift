@@ -49,8 +49,9 @@ extension EventLoop {
             guard result == 0 else { throw ReactorError(.setsockopt, code: -result, address: address) }
             _ = clinux_hear_joined_only(descriptor, address.isIPv4)
             try bind(descriptor, address, beside: socket)
+            try set(descriptor, SOL_SOCKET, SO_RXQ_OVFL, 1, address)
             let joined = clinux_join(descriptor, address.system, interface)
-            guard joined == 0 else { throw ReactorError(.setsockopt, code: -joined, address: address) }
+            guard joined == 0 else { throw ReactorError(.joinGroup, code: -joined, address: address) }
         } catch {
             Glibc.close(descriptor)
             throw error
@@ -72,15 +73,22 @@ extension EventLoop {
 
     /// Sends one datagram to a group by a listener's socket and an interface, 0 for the system's choice, at once or
     /// not at all: what says the same again later need not wait. `hops` is the time to live, or hop limit.
+    /// - Returns: why the system has not taken it; nil if it has.
+    @discardableResult
     package func send(
         _ socket: Token, _ bytes: ByteView, toGroup group: PeerAddress, by interface: UInt32, hops: UInt8
-    ) {
-        guard let index = table.find(socket, .datagrams) else { return }
+    ) -> ReactorError? {
+        guard let index = table.find(socket, .datagrams) else { return nil }
         let bound = datagramSockets[Int(table[index].detail)]
         let source = bound.isWildcard ? PeerAddress(high: 0, low: 0, port: 0) : bound.local
         let result = clinux_send_to_group(
             table[index].descriptor, bytes.memory.baseAddress, bytes.count, group.system, source.system, interface,
             Int32(hops))
-        if result == 0 { counters.datagramsSent += 1 } else { counters.datagramsRefused += 1 }
+        guard result == 0 else {
+            counters.datagramsRefused += 1
+            return ReactorError(.sendmsg, code: -result, address: group)
+        }
+        counters.datagramsSent += 1
+        return nil
     }
 }

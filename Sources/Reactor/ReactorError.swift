@@ -18,8 +18,18 @@ package struct ReactorError: Error, Hashable, Sendable {
     package enum Call: String, Sendable {
         case accept4, bind, epoll_create1, epoll_ctl, epoll_wait, eventfd, getaddrinfo, getsockname, listen, read
         case ifNameToIndex = "if_nametoindex"
-        case send, sendmmsg, setsockopt, signalfd, sigprocmask, socket
+        /// `setsockopt`, which says nothing.
+        case joinGroup = "joining the multicast group"
+        case send, sendmsg, sendmmsg, setsockopt, signalfd, sigprocmask, socket
     }
+
+    /// The same about an interface.
+    package func on(interface: String) -> ReactorError {
+        ReactorError(call, code: code, address: address, interface: interface)
+    }
+
+    /// Whether the system had no room at the moment, which says nothing about the way.
+    package var isMomentary: Bool { [EAGAIN, EINTR, ENOBUFS, ENOMEM].contains(code) }
 
     package init(_ call: Call, code: Int32, address: PeerAddress = .unspecified, interface: String = "") {
         self.call = call

@@ -43,6 +43,11 @@ package enum ServerEvent {
     /// A listener hears this group, by the interface of this name; nil: the one of the listener's address, or the
     /// system's choice.
     case joined(PeerAddress, interface: String?)
+    /// What was to be said in this group could not be, since its interface is not there any more; it is joined again
+    /// when something is next said. Told once until that succeeds.
+    case rejoining(PeerAddress, interface: String?, ReactorError)
+    /// So many datagrams found the system's buffers full since this was last told, once in `overflowPause` at most.
+    case datagramsLost(UInt64)
     /// A listener rests because descriptors ran out.
     case acceptPaused(ReactorError)
     /// A connection was turned away: there are too many.

@@ -25,6 +25,9 @@ struct GroupPort {
     /// The listener's socket, which speaks to it.
     var speaker: Token
     var link: Gateway.GroupLink
+    var plan: GroupPlan
+    /// Whether the owner knows that nothing can be said there.
+    var isLost = false
     /// With its port, and its scope if it has one.
     var address: PeerAddress
     /// 0 for the system's choice.
@@ -39,8 +42,10 @@ extension Server {
     func joinGroups(_ plan: ListenerPlan, listener: UInt16) throws(ReactorError) {
         for (number, group) in plan.groups.enumerated() {
             do throws(ReactorError) {
-                try join(group, Gateway.GroupLink(listener: listener, number: UInt16(number)))
-                report(.joined(groups.last?.address ?? group.address, interface: group.interface))
+                let link = Gateway.GroupLink(listener: listener, number: UInt16(number))
+                guard let port = try join(group, link) else { continue }
+                groups.append(port)
+                report(.joined(port.address, interface: group.interface))
             } catch {
                 guard plan.toleratesMissingFamily else { throw error }
                 report(.skipped(plan.kind, error))
@@ -48,11 +53,12 @@ extension Server {
         }
     }
 
-    private func join(_ group: GroupPlan, _ link: Gateway.GroupLink) throws(ReactorError) {
+    /// nil for a group of a family that the listener does not have on this machine.
+    private func join(_ group: GroupPlan, _ link: Gateway.GroupLink) throws(ReactorError) -> GroupPort? {
         let isIPv4 = group.address.isIPv4
         guard let port = ports.first(where: { $0.listener == link.listener && $0.isIPv4 == isIPv4 }),
             let own = loop.localAddress(of: port.token)
-        else { return }
+        else { return nil }
         let interface: UInt32
         if let name = group.interface {
             interface = try loop.interface(named: name)
@@ -60,11 +66,15 @@ extension Server {
             interface = loop.interface(of: own)
         }
         let address = group.address.with(port: own.port)
-        let token = try loop.join(address, on: interface, listener: link.listener, beside: port.token)
-        groups.append(
-            GroupPort(
-                token: token, speaker: port.token, link: link, address: loop.localAddress(of: token) ?? address,
-                interface: interface, own: own))
+        let token: Token
+        do throws(ReactorError) {
+            token = try loop.join(address, on: interface, listener: link.listener, beside: port.token)
+        } catch {
+            throw error.on(interface: group.interface ?? "")
+        }
+        return GroupPort(
+            token: token, speaker: port.token, link: link, plan: group,
+            address: loop.localAddress(of: token) ?? address, interface: interface, own: own)
     }
 
     /// A datagram that was sent to a group, perhaps by us: the system brings us our own as well.
@@ -83,10 +93,39 @@ extension Server {
     /// Everything that the gateway has to say in its groups goes out.
     func sendMulticasts() {
         for multicast in engine.takeMulticasts() {
-            guard let group = groups.first(where: { $0.link == multicast.link }) else { continue }
-            multicast.bytes.withView {
-                loop.send(group.speaker, $0, toGroup: group.address, by: group.interface, hops: multicast.hops)
-            }
+            guard let place = groups.firstIndex(where: { $0.link == multicast.link }) else { continue }
+            guard let error = send(multicast, place), !error.isMomentary else { continue }
+            sendAnew(multicast, place, after: error)
         }
+    }
+
+    private func send(_ multicast: Multicast, _ place: Int) -> ReactorError? {
+        let group = groups[place]
+        return multicast.bytes.withView {
+            loop.send(group.speaker, $0, toGroup: group.address, by: group.interface, hops: multicast.hops)
+        }
+    }
+
+    /// An interface that went and came again is another one to the system, which has forgotten that we were in its
+    /// groups: each time that something is to be said there it is tried whether they can be joined [D-92].
+    private func sendAnew(_ multicast: Multicast, _ place: Int, after first: ReactorError) {
+        var error = first
+        do throws(ReactorError) {
+            let old = groups[place]
+            guard var port = try join(old.plan, old.link) else { return }
+            port.isLost = old.isLost
+            loop.close(old.token)
+            groups[place] = port
+            guard let second = send(multicast, place), !second.isMomentary else {
+                groups[place].isLost = false
+                return report(.joined(port.address, interface: port.plan.interface))
+            }
+            error = second
+        } catch let failure {
+            error = failure
+        }
+        if groups[place].isLost { return }
+        groups[place].isLost = true
+        report(.rejoining(groups[place].address, interface: groups[place].plan.interface, error))
     }
 }

@@ -41,6 +41,9 @@ package final class Server: LoopHandler {
     var restBytes = 0
     /// `Engine.workDone` when the turn began.
     private(set) var workBeforeTurn: UInt64 = 0
+    /// Datagrams of which the owner knows that they were lost, and when it is told again at the soonest.
+    var lostReported: UInt64 = 0
+    var lostReportDue = Instant(nanoseconds: 0)
     /// When the end no longer waits for peers to close; nil while the server serves.
     private(set) var stopsAt: Deadline?
 
@@ -307,7 +310,11 @@ package final class Server: LoopHandler {
     }
 
     package func turnEnded(now: Now) -> Deadline? {
-        if engine.statisticsAreDue(now) { engine.residentBytes = residentMemory() }
+        noteLostDatagrams(now)
+        if engine.statisticsAreDue(now) {
+            engine.residentBytes = residentMemory()
+            engine.datagramsLost = loop.counters.datagramsOverflowed
+        }
         if let due = engine.deadline(), due <= now.instant { engine.advance(to: now) }
         serveBacklog(now: now)
         flush(now)

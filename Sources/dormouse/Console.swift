@@ -46,6 +46,15 @@ enum Process {
 
     static var id: Int32 { getpid() }
 
+    /// Fills the places of standard input, output and error that we were started without: the next socket would have
+    /// its number, and what is printed would go to the gateway or to a client. Each is opened the wrong way round, so
+    /// that reading and writing fail as they would have.
+    static func occupyStandardDescriptors() {
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 {
+            _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+        }
+    }
+
     static var isRoot: Bool { geteuid() == 0 }
 
     /// A seed from the system, drawn once at start.

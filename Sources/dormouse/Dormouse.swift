@@ -12,6 +12,7 @@ struct Dormouse: ParsableCommand {
 
     /// As ArgumentParser's own, but with our exit codes.
     static func main() {
+        Process.occupyStandardDescriptors()
         do {
             var command = try parseAsRoot()
             try command.run()

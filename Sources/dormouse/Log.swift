@@ -50,6 +50,16 @@ final class Log {
         case .skipped(let kind, let error): say(.warning, "not listening (\(kind.title)): \(error)")
         case .joined(let group, let interface):
             say(.notice, "in the multicast group \(group)\(interface.map { " on \($0)" } ?? "") (MQTT-SN discovery)")
+        case .rejoining(let group, let interface, let error):
+            say(
+                .warning,
+                "nothing is heard or said in the multicast group \(group)\(interface.map { " on \($0)" } ?? ""): "
+                    + "\(error); it is joined again as soon as that is possible")
+        case .datagramsLost(let count):
+            say(
+                .warning,
+                "\(count) datagrams of devices were lost: they came faster than they were handled, and the system's "
+                    + "buffer was full; it may be larger (sysctl net.core.rmem_max)")
         case .acceptPaused(let error): say(.warning, "accepting no connections for a moment: \(error)")
         case .turnedAway(let peer): say(.notice, "\(peer) turned away: too many connections")
         case .connection(let peer, let log): report(log, peer)
@@ -88,7 +98,7 @@ final class Log {
         let type: LogTypes =
             switch log {
             case .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused, .claimRejected, .lost,
-                .gatewayIDTaken, .forwarderRefused, .nodeIDTooLong:
+                .gatewayIDTaken, .forwarderRefused, .forwarderFull, .nodeIDTooLong:
                 .warning
             case .connected, .disconnected, .refused: .notice
             case .fellAsleep, .moved: .information

@@ -85,7 +85,7 @@ struct SNListener {
             subscribed += 1
             if subscribed == topics.count { allSubscribed() }
         case .failed(let token, let failure): throw refusal(token, failure)
-        case .received(let message): received(message)
+        case .received(let message): try received(message)
         case .fellAsleep: fellAsleep()
         case .wakeUnanswered:
             session.note("the gateway did not answer this wake; the device sleeps on")
@@ -96,7 +96,7 @@ struct SNListener {
             session.note(effect == .lost ? "the gateway is silent; connecting again" : "disconnected; connecting again")
             wakeAt = nil
             reconnectAt = SystemClock.monotonic() + Self.reconnectPause
-        case .send, .ponged, .registered, .published, .unsubscribed: break
+        case .send, .ponged, .registered, .published, .unsubscribed, .willUpdated: break
         }
     }
 
@@ -140,14 +140,14 @@ struct SNListener {
 
     // MARK: - Messages
 
-    private mutating func received(_ message: Device.Received) {
+    private mutating func received(_ message: Device.Received) throws {
         guard !isOver else { return }
         if output.retainedOnly, !message.retain {
             isOver = true
             return
         }
         if output.omitsRetained, message.retain { return }
-        guard printer.show(message) else {
+        guard try printer.show(message) else {
             isOver = true
             return
         }
@@ -178,8 +178,8 @@ struct SNPrinter {
         lineEnd = options.omitsLineEnds ? [] : [UInt8(ascii: "\n")]
     }
 
-    /// False if nobody reads it any more.
-    func show(_ message: Device.Received) -> Bool {
+    /// False if nobody reads it any more, which is no fault; a disk that is full is one.
+    func show(_ message: Device.Received) throws -> Bool {
         let line = (format?.bytes(of: message) ?? []) + lineEnd
         var written = 0
         while written < line.count {
@@ -187,7 +187,10 @@ struct SNPrinter {
                 write(STDOUT_FILENO, bytes.baseAddress.map { $0 + written }, bytes.count - written)
             }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return false }
+            if count < 0, errno == EPIPE { return false }
+            guard count > 0 else {
+                throw Failure.runtime("cannot write the message: \(String(cString: strerror(errno)))")
+            }
             written += count
         }
         return true

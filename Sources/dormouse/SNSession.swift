@@ -53,6 +53,8 @@ struct SNSession {
         settings.waitInterval = .seconds(5)
         settings.workMax = workMax
         settings.topicsMax = 65_535
+        // Whoever was this client before may have left handshakes open.
+        settings.firstMsgID = UInt16(truncatingIfNeeded: seed >> 16)
         self.device = Device(settings: settings)
     }
 

@@ -118,6 +118,7 @@ extension Gateway.Configuration {
         let limits = configuration.limits
         topicRules = TopicRules(bytesMax: limits.topicBytesMax, levelsMax: limits.topicLevelsMax)
         devicesMax = limits.devicesMax
+        devicesPerForwarderMax = limits.devicesPerForwarderMax ?? max(1, limits.devicesMax / 2)
         topicsPerDeviceMax = limits.topicIDsPerDeviceMax
         clientIDBytesMax = limits.deviceIDBytesMax
         payloadBytesMax = limits.payloadBytesMax ?? .max
@@ -149,6 +150,12 @@ extension Gateway.Configuration {
             rules.allowsAnonymous = listener.allowsAnonymous
             rules.allowsAnonymousPublish = settings.allowsAnonymousPublish
             rules.allowsInlineNames = settings.allowsInlineNames
+            rules.rebind =
+                switch settings.rebind {
+                case .never: .never
+                case .port: .port
+                case .address: .address
+                }
             rules.forwarders = settings.forwarders.map { forwarder in
                 Forwarder(
                     address: PeerAddress(forwarder.address, port: 0), prefixBits: forwarder.prefixBits,

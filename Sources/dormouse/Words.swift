@@ -57,14 +57,17 @@ extension GatewayLog {
         switch self {
         case .connected, .disconnected, .fellAsleep, .lost, .refused, .moved, .claimRejected: true
         case .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused, .gatewayIDTaken, .forwarderRefused,
-            .nodeIDTooLong:
+            .forwarderFull, .nodeIDTooLong:
             false
         }
     }
 
     /// The line of the log.
     var line: String {
-        if case .gatewayIDTaken = self { words } else { "device \(words)" }
+        switch self {
+        case .gatewayIDTaken, .forwarderFull: words
+        default: "device \(words)"
+        }
     }
 
     private var words: String {
@@ -77,7 +80,7 @@ extension GatewayLog {
         case .lost(let id): "\(id) is lost: it does not answer"
         case .refused(let id, let address, let code): "\(id) refused at \(address): \(code)"
         case .moved(let id, let address): "\(id) moved to \(address)"
-        case .claimRejected(let id, let address): "\(id) claimed from \(address), while its owner answers"
+        case .claimRejected(let id, let address): "\(id) claimed from \(address), while its owner answers or sleeps"
         case .topicRefused(let id, let topicID, let code): "\(id) refuses topic id \(topicID): \(code)"
         case .predefinedTopicRefused(let id, let topicID, let code):
             "\(id) does not know predefined topic id \(topicID): \(code)"
@@ -88,6 +91,9 @@ extension GatewayLog {
         case .topicTableFull(let id): "\(id) has no topic id left"
         case .forwarderRefused(let address):
             "at \(address) sends encapsulated messages and is no forwarder of this listener (`forwarder ADDRESS`)"
+        case .forwarderFull(let address, let devices):
+            "the forwarder at \(address) has \(devices) devices behind it; there may be no more "
+                + "(max_devices_per_forwarder)"
         case .nodeIDTooLong(let address, let bytes):
             "behind \(address) has a wireless node id of \(bytes) bytes: dropped"
         }

@@ -77,7 +77,7 @@ struct BrokerWorld {
     /// What the journal was told is enough to make the broker anew, after each step; in small worlds only, since it
     /// does just that.
     private mutating func checkShadow() {
-        if broker.sessions.count > 32 || steps > 5_000 {
+        if broker.sessions.count > 32 || steps > 400 {
             shadow = nil
             _ = broker.journal.takeBatch()
         }

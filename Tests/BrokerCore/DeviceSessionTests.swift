@@ -22,6 +22,29 @@ import Testing
         #expect(world.messages(device).map(\.payload) == ["3"])
     }
 
+    @Test("What a device never released is passed on, the oldest first, when its place is needed 90 s later [D-99]")
+    func forgotten() {
+        var world = BrokerWorld()
+        let device = world.client("node", isDevice: true, receiveMaximum: 3)
+        let reader = world.client("reader")
+        world.subscribe(reader, "a")
+        let payloads: [(UInt16, ByteString)] = [(7, "of 7"), (3, "of 3"), (5, "of 5")]
+        for (id, payload) in payloads { world.publish(device, "a", payload, .exactlyOnce, id: id) }
+        _ = world.heard(device)
+        world.advance(.seconds(89))
+        world.publish(device, "a", "too early", .exactlyOnce, id: 8)
+        #expect(world.heard(device) == [.answer(.acknowledge(.init(.pubrec, 8, .receiveMaximumExceeded)))])
+        #expect(world.messages(reader).isEmpty)
+        world.advance(.seconds(1))
+        world.publish(device, "a", "of 9", .exactlyOnce, id: 9)
+        #expect(world.heard(device) == [.answer(.acknowledge(.init(.pubrec, 9)))])
+        #expect(world.messages(reader).map(\.payload) == ["of 7"])
+        // One PUBREL comes after all; the others release what they belong to.
+        for id in [7, 3, 5, 9] as [UInt16] { world.ask(device, .release(packetIdentifier: id)) }
+        #expect(world.messages(reader).map(\.payload) == ["of 3", "of 5", "of 9"])
+        #expect(world.heard(device).count == 4)
+    }
+
     @Test("While its window is closed everything waits, at every QoS; then it comes in order and `drained` ends it")
     func asleep() {
         var world = BrokerWorld()

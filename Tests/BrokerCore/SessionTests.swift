@@ -113,7 +113,7 @@ import Testing
             link = world.client("c", clean: false, expiry: 100)
         }
         #expect(world.broker.gauges.connectedClients == 2)
-        #expect(world.broker.sessionsByClientID.count == 2)
+        #expect(world.broker.sessionNames.count == 2)
         #expect(world.broker.gauges.subscriptions == 2)
         #expect(world.messages(link).count == 20)
         #expect(world.broker.ledgerImbalance == 0)

@@ -63,7 +63,12 @@ extension Broker {
         let session = sessions[slot]
         let owner = session.userName?.description ?? "nobody"
         var lines = ["session \(slot) \(session.clientID) \(owner) \(session.expiryInterval) \(session.isDevice)"]
-        let filters = session.subscriptions.entries.map { "  filter \($0.filter) \($0.options)" }
+        let filters = session.subscriptions.entries.map { entry in
+            switch entry.key {
+            case .topic(let topic): "  filter \(ByteString(topics.name(of: topic))) \(entry.options)"
+            case .filter(let filter): "  filter \(filter) \(entry.options)"
+            }
+        }
         lines += filters.sorted()
         for entry in session.inflight {
             lines.append(

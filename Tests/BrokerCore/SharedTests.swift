@@ -373,9 +373,9 @@ import Testing
         #expect(world.broker.ledgerImbalance == 0)
     }
 
-    @Test("A delivery that waits takes 16 bytes")
+    @Test("A delivery that waits takes 20 bytes")
     func size() {
-        #expect(MemoryLayout<QueuedDelivery>.stride == 16)
+        #expect(MemoryLayout<QueuedDelivery>.stride == 20)
         #expect(MemoryLayout<MessageTable.Slot>.stride == 48)
     }
 }

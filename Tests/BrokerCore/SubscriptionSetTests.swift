@@ -14,9 +14,11 @@ import Testing
     func property(filters: UInt64) {
         var random = SeededGenerator(seed: filters)
         var set = SubscriptionSet()
-        var model: [ByteString: SubscriptionOptions] = [:]
+        var model: [SubscriptionSet.Key: SubscriptionOptions] = [:]
         for step in 0..<4_000 {
-            let filter = ByteString("a/\(random.below(filters))")
+            let number = random.below(filters)
+            let filter: SubscriptionSet.Key =
+                number % 2 == 0 ? .topic(TopicID(index: UInt32(number))) : .filter(ByteString("a/\(number)"))
             let options = Self.options(UInt32(step))
             if random.below(3) > 0 {
                 #expect(set.updateValue(options, forKey: filter) == model.updateValue(options, forKey: filter))
@@ -26,15 +28,24 @@ import Testing
             #expect(set.count == model.count)
             #expect(set[filter] == model[filter])
         }
-        for entry in set.entries { #expect(model.removeValue(forKey: entry.filter) == entry.options) }
+        for entry in set.entries { #expect(model.removeValue(forKey: entry.key) == entry.options) }
         #expect(model.isEmpty)
     }
 
     @Test("The order follows from the changes alone: the last one takes the place of one that was removed")
     func order() {
         var set = SubscriptionSet()
-        for number: UInt32 in 0..<20 { _ = set.updateValue(Self.options(number), forKey: ByteString("\(number)")) }
-        _ = set.removeValue(forKey: "3")
-        #expect(set.keys == (["0", "1", "2", "19"] + (4..<19).map { "\($0)" }).map { ByteString($0) })
+        func key(_ number: Int) -> SubscriptionSet.Key { .filter(ByteString("\(number)")) }
+        for number in 0..<20 { _ = set.updateValue(Self.options(UInt32(number)), forKey: key(number)) }
+        _ = set.removeValue(forKey: key(3))
+        #expect(set.entries.map(\.key) == ([0, 1, 2, 19] + Array(4..<19)).map(key))
+        _ = set.removeValue(forKey: key(0))
+        #expect(set.entries.map(\.key) == ([18, 1, 2, 19] + Array(4..<18)).map(key))
+    }
+
+    @Test("A session stays small: who has little takes little")
+    func size() {
+        #expect(MemoryLayout<SubscriptionSet>.stride == 32)
+        #expect(MemoryLayout<Session>.stride <= 232)
     }
 }

@@ -166,10 +166,11 @@ import Testing
         #expect(world.messages(watcher).isEmpty)
     }
 
-    @Test("At shutdown every link is told, and wills reach those still there")
+    @Test("At shutdown every link is told, and wills of clients, not of devices, reach those still there")
     func shutdown() {
         var world = BrokerWorld()
         let client = world.client("c", will: will)
+        _ = world.client("node", will: will, isDevice: true)
         let watcher = world.client("watcher")
         world.subscribe(watcher, "gone")
         _ = world.heard(client)

@@ -59,6 +59,19 @@ import Testing
         world.expectNothing()
     }
 
+    @Test("MsgIds begin where the device is told to, never with 0 [SN-5.3.8]", arguments: [0, 1, 0xFFFF] as [UInt16])
+    func firstMsgID(first: UInt16) {
+        var settings = Device.Settings()
+        settings.firstMsgID = first
+        var world = DeviceScript.connected(settings)
+        for msgID in [max(first, 1), first == 0xFFFF ? 1 : max(first, 1) + 1] {
+            world.perform(.publish(token: 1, publication(.one, .predefined(9))))
+            world.expect("PUBLISH qos=1 type=predefined topicID=0x0009 msgID=\(msgID) data=1 bytes")
+            world.receive(.puback(topicID: 9, msgID: msgID, .accepted))
+            world.drop(1)
+        }
+    }
+
     @Test("Congestion rests for T_WAIT [SN-6.6]", arguments: [SNQoS.one, .two])
     func restsWhenCongested(qos: SNQoS) {
         var world = DeviceScript.connected()

@@ -4,6 +4,8 @@ Whatever comes, memory and processor time are bounded, and who did nothing wrong
 """
 
 import contextlib
+import re
+import signal
 import socket
 import struct
 import time
@@ -12,7 +14,7 @@ import pytest
 
 import sn_words
 from gateway import CONFIGURATION
-from mosquitto import publish
+from mosquitto import Subscriber, publish
 from mqttsn_device import Datagrams
 from pcap import octets
 from wire import Witness
@@ -111,7 +113,7 @@ def test_topic_ids_have_a_limit(gateway):
 
 
 def test_a_flood_of_searches_and_of_strangers(gateway):
-    """[attack 104, 117] 20,000 datagrams: ten answers a second, none longer than what it answers."""
+    """[attack 104, 117] 20,000 datagrams: ten answers of each kind a second, none longer than what it answers."""
     with connected(gateway, "served") as device, Datagrams(gateway.udp) as stranger, Witness(gateway) as witness:
         begin = time.monotonic()
         for number in range(10_000):
@@ -121,7 +123,8 @@ def test_a_flood_of_searches_and_of_strangers(gateway):
                 assert is_served(device) and witness.is_served()
         answers = heard(stranger)
         seconds = time.monotonic() - begin
-        assert 0 < len(answers) <= 10 * (seconds + 1) + 1
+        for kind in (b"\3\2\7", b"\2\x18"):
+            assert 0 < answers.count(kind) <= 10 * (seconds + 1) + 1
         assert all(len(answer) <= 3 for answer in answers)
 
 
@@ -183,6 +186,29 @@ def test_devices_that_vanish_do_not_disturb_the_socket(gateway):
         before = gateway.processor_seconds()
         time.sleep(0.5)
         assert gateway.processor_seconds() - before < 0.1
+
+
+def test_datagrams_that_find_the_buffer_full_are_counted(start_gateway):
+    """[attack 130] [D-91] A gateway that cannot read for a moment loses datagrams, says how many, and serves on."""
+    gateway = start_gateway("listener 0 127.0.0.1\nlistener 0 127.0.0.1\nprotocol mqttsn\nsys_interval 1\n")
+    with Datagrams(gateway.udp) as device:
+        gateway.process.send_signal(signal.SIGSTOP)
+        for _ in range(5_000):
+            device.send(bytes(8_000))
+        gateway.process.send_signal(signal.SIGCONT)
+        # What has room says how many had none.
+        device.socket.settimeout(0.2)
+        answer = None
+        while answer is None:
+            with contextlib.suppress(TimeoutError):
+                answer = device.ask(words("SEARCHGW"))
+    line = gateway.wait_for_line(r"warning: \d+ datagrams of devices were lost")
+    said = int(re.search(r"(\d+) datagrams", line)[1])
+    with Subscriber(gateway, "$SYS/broker/sn/messages/lost in full buffers") as figures:
+        while (lost := int(figures.message().payload)) < said:
+            pass
+    assert 0 < said <= lost < 5_100
+    assert sum("datagrams of devices were lost" in line for line in gateway.log) == 1
 
 
 def forged(source, target, data):

@@ -1,5 +1,6 @@
 """Discovery in multicast groups (MQTT-SN 1.2 §6.1), on the loopback interface."""
 
+import re
 import select
 import socket
 import struct
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from gateway import PATIENCE, run
+from gateway import BINARY, PATIENCE, run
 from mosquitto import Subscriber
 from mqttsn_device import Datagrams
 from wire import octets
@@ -207,6 +208,50 @@ def test_an_interface_that_is_not_there(tmp_path):
     outcome = run("run", "--config", path)
     assert outcome.returncode == 1
     assert "nosuch0" in outcome.stderr and "no interface of this machine has that name" in outcome.stderr
+
+
+def test_a_group_that_cannot_be_joined(tmp_path):
+    """Where no interface is named and the system knows none for the group [D-92] [attack 130]"""
+    if subprocess.run([*ISOLATED, "true"], capture_output=True).returncode != 0:
+        pytest.skip("this machine allows no network of our own")
+    path = tmp_path / "gateway.conf"
+    path.write_text(
+        "listener 1883 127.0.0.1\nlistener 1884 0.0.0.0\nprotocol mqttsn\nallow_anonymous true\n"
+        "multicast_group 239.192.7.7\n")
+    # No interface there but the loopback speaks IPv4.
+    outcome = subprocess.run(
+        [*ISOLATED, BINARY, "run", "--config", path], capture_output=True, text=True, timeout=PATIENCE)
+    assert outcome.returncode == 1, outcome.stderr
+    assert "joining the multicast group 239.192.7.7:1884: No such device" in outcome.stderr
+    assert "name an interface" in outcome.stderr
+
+
+def test_an_interface_that_goes_and_comes_again(start_gateway):
+    """[D-92] [attack 130]"""
+    if subprocess.run([*ISOLATED, "true"], capture_output=True).returncode != 0:
+        pytest.skip("this machine allows no network of our own")
+    gateway = start_gateway(
+        "listener 1883 127.0.0.1\nallow_anonymous true\nlistener 1884 fd00::7\nprotocol mqttsn\ngateway_id 7\n"
+        "multicast_group ff02::5a near\nadvertise_interval 1\n", under=ISOLATED)
+    inside = ["nsenter", "-t", str(gateway.process.pid), "--user", "--net", "--preserve-credentials"]
+    before = re.search(r"group (\S+) on", gateway.wait_for_line("in the multicast group"))[1]
+    subprocess.run([*inside, "ip", "link", "del", "near"], check=True)
+    gateway.wait_for_line(r"warning: nothing is heard or said in the multicast group .* on near: ")
+    subprocess.run([*inside, "sh", "-c", NETWORK.replace('exec "$@"', "true")], check=True)
+    gateway.wait_for_line(rf"notice: in the multicast group (?!{re.escape(before)})\S+ on near")
+    searcher = subprocess.Popen(
+        [*inside, sys.executable, "-c", SEARCHER, "ff02::5a", "1884"], stdout=subprocess.PIPE, text=True)
+    try:
+        missing = {packet.hex() for packet in (ADVERTISE, GWINFO)}
+        while missing:
+            line = searcher.stdout.readline()
+            assert line, f"not heard: {missing}"
+            missing.discard(line.split()[2])
+    finally:
+        searcher.kill()
+        searcher.wait()
+    assert sum("nothing is heard or said" in line for line in gateway.log) == 1
+    assert sum("in the multicast group" in line and "notice" in line for line in gateway.log) == 2
 
 
 @pytest.mark.parametrize("group", ["ff02::5a", "ff05::5a"])

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from gateway import PATIENCE
+from gateway import BINARY, PATIENCE
 from mosquitto import Subscriber, publish
 from sn_command import STUBBORN, Responder, Running, done, sn
 
@@ -437,3 +437,32 @@ def test_debug_says_each_packet_in_words(gateway, at):
 def test_ids_may_have_a_prefix(gateway, at):
     done("pub", *at, "-I", "node-", "-t", "a", "-n")
     gateway.wait_for_line(r"node-\d+ connected")
+
+
+# MARK: standard input and output that are closed or full
+
+
+def in_shell(line, gateway):
+    """Runs a line of the shell, in which $SN is `dormouse sn` and $PORT the gateway's."""
+    return subprocess.run(
+        ["bash", "-c", line], capture_output=True, timeout=PATIENCE,
+        env=os.environ | {"SN": f"{BINARY} sn", "PORT": str(gateway.udp), "SWIFT_BACKTRACE": "enable=no"})
+
+
+def test_pub_without_standard_input_ends_with_a_word(gateway):
+    result = in_shell("$SN pub -p $PORT -t a/b -l <&-", gateway)
+    assert (result.returncode, b"cannot read the message" in result.stderr) == (1, True)
+
+
+def test_sub_without_standard_output_says_so_and_sends_no_message_to_the_gateway(gateway, at):
+    # What is printed must not go where the socket is: this payload would be a SUBSCRIBE.
+    done("pub", *at, "-t", "a/b", "-m", "\x0a\x12\x20__else", "-r", "-q", 1)
+    result = in_shell("$SN sub -p $PORT -t a/b -N -C 1 -i mute >&-", gateway)
+    assert (result.returncode, b"cannot write the message" in result.stderr) == (1, True)
+
+
+def test_sub_says_that_a_message_cannot_be_written(gateway, at, tmp_path):
+    done("pub", *at, "-t", "a/b", "-m", "kept", "-r", "-q", 1)
+    # A limit on the size of files stands for a disk that is full.
+    result = in_shell(f"trap '' XFSZ; ulimit -f 0; $SN sub -p $PORT -t a/b -C 1 >{tmp_path}/messages", gateway)
+    assert (result.returncode, b"File too large" in result.stderr) == (1, True)

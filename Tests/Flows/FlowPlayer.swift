@@ -37,7 +37,8 @@ struct FlowPlayer {
         fault = text + "\n    " + played.suffix(12).joined(separator: "\n    ")
     }
 
-    private mutating func play(_ line: String) throws {
+    private mutating func play(_ step: String) throws {
+        let line = withAddresses(step)
         let words = try Words.split(line)
         guard let first = words.first else { return }
         switch first {
@@ -61,6 +62,15 @@ struct FlowPlayer {
             }
         }
         if let trouble = world.trouble { fail(trouble) }
+    }
+
+    /// The step with `{dev}` replaced by where the gateway says that `dev` is.
+    private mutating func withAddresses(_ step: String) -> String {
+        var line = step
+        while let found = line.firstMatch(of: /\{([a-z0-9][^{}"]*)\}/) {
+            line.replaceSubrange(found.range, with: world.address(of: String(found.1)))
+        }
+        return line
     }
 
     /// `1.5s` or `250ms`.
@@ -109,16 +119,27 @@ struct FlowPlayer {
         if text == "nothing" { return expectNothingMore() }
         guard let heard = world.takeHeard(by: party) else { return fail("\(party) hears nothing") }
         switch heard {
-        case .datagram(let bytes):
-            if text.hasPrefix("hex ") {
-                if try FixtureNotation.bytes(String(text.dropFirst(4))) != bytes { fail("\(party) hears \(heard)") }
-            } else if let words = SNWords(bytes) {
-                try match(words, SNWords(text), at: party)
-            } else {
-                fail("\(party) hears what is no message: \(heard)")
+        case .datagram(let bytes): try match(bytes, text, at: party)
+        case .multicast(let bytes, let hops):
+            // How far it goes is said where the flow is about that.
+            guard let end = text.firstMatch(of: /\ within ([0-9]+) hops$/) else {
+                return try match(bytes, text, at: party)
             }
+            if String(hops) != end.1 { fail("\(party) hears \(heard)") }
+            try match(bytes, String(text[..<end.range.lowerBound]), at: party)
         case .word(let word):
             if word != (try Words.split(text).joined(separator: " ")) { fail("\(party) hears \(word)") }
+        }
+    }
+
+    private mutating func match(_ bytes: [UInt8], _ text: String, at party: String) throws {
+        if text.hasPrefix("hex ") {
+            let expected = try FixtureNotation.bytes(String(text.dropFirst(4)))
+            if expected != bytes { fail("\(party) hears \(FlowWorld.Heard.datagram(bytes))") }
+        } else if let words = SNWords(bytes) {
+            try match(words, SNWords(text), at: party)
+        } else {
+            fail("\(party) hears what is no message: \(FlowWorld.Heard.datagram(bytes))")
         }
     }
 

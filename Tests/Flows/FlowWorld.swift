@@ -14,12 +14,15 @@ struct FlowWorld {
     /// What came to a party.
     enum Heard: CustomStringConvertible {
         case datagram([UInt8])
+        /// What was said in a group, and how far it goes.
+        case multicast([UInt8], hops: UInt8)
         /// A message, as `'topic' 'payload' qos=1 retain`; or `closed`, `refused`.
         case word(String)
 
         var description: String {
             switch self {
             case .datagram(let bytes): SNWords(bytes)?.description ?? "hex \(Words.quoted(bytes))"
+            case .multicast(let bytes, let hops): "\(Heard.datagram(bytes)) within \(hops) hops"
             case .word(let word): word
             }
         }
@@ -32,11 +35,13 @@ struct FlowWorld {
 
     private var engine: Engine
     private let settings: EngineSettings
-    private var now = Now(instant: Instant(nanoseconds: 1_000_000_000), unixSeconds: 1_700_000_000)
+    private var now = Now(instant: Instant(nanoseconds: 1_000_000_000), unixSeconds: 1_700_000_001)
     /// Numbers of the MQTT-SN listeners.
     private let deviceListeners: [UInt16]
     /// Devices in the order of their appearance: the place is the port.
     private var devices: [String] = []
+    /// Those that hear a multicast group, from the start on.
+    private let members: [String]
     private var apps: [String: App] = [:]
     private var heard: [(party: String, what: Heard)] = []
     /// Something that no flow can mean.
@@ -59,7 +64,10 @@ struct FlowWorld {
             return nil
         }
         self.settings = settings
+        let parties = flow.lines.compactMap { $0.split(separator: " ").first.map(String.init) }
+        members = Set(parties.filter { Place($0).group != nil }).sorted()
         engine = Engine(settings: settings, seed: 1, now: now)
+        engine.startServing(now: now)
     }
 
     mutating func end() {
@@ -70,6 +78,7 @@ struct FlowWorld {
     mutating func restart() {
         engine.tearDown()
         engine = Engine(settings: settings, seed: 2, now: now)
+        engine.startServing(now: now)
         for name in apps.keys.sorted() where apps[name]?.connection != nil {
             apps[name]?.connection = nil
             apps[name]?.client.closed()
@@ -108,23 +117,54 @@ struct FlowWorld {
 
     // MARK: - Devices
 
-    /// Sends a datagram from the party's address, or for a node behind a forwarder from the forwarder's.
+    /// Sends a datagram from the party's address, or for a node behind a forwarder from the forwarder's; to the group
+    /// from one that is in it.
     mutating func send(_ bytes: [UInt8], from party: String) {
         let place = Place(party)
-        let device = place.device
-        if !devices.contains(device) { devices.append(device) }
         let datagram = place.node.map { [UInt8($0.utf8.count + 3), 0xFE, 0] + Array($0.utf8) + bytes } ?? bytes
-        let path = path(of: device)
-        ByteString(datagram).withView { engine.datagramReceived($0, from: path, now: now) }
+        let path = knownPath(of: place.device)
+        ByteString(datagram).withView { view in
+            if let link = link(of: place) {
+                engine.datagramReceived(view, inGroup: link, from: path, isOwn: false, now: now)
+            } else {
+                engine.datagramReceived(view, from: path, now: now)
+            }
+        }
         collect()
+    }
+
+    /// Where the gateway says that a party is.
+    mutating func address(of party: String) -> String {
+        let place = Place(party)
+        let node = ByteString(place.node ?? "")
+        return DeviceAddress(knownPath(of: place.device).remote, nodeID: node).description
+    }
+
+    private mutating func knownPath(of device: String) -> DatagramPath {
+        if !devices.contains(device) { devices.append(device) }
+        return path(of: device)
     }
 
     private func path(of device: String) -> DatagramPath {
         let place = Place(device)
         let port = 10_000 + (devices.firstIndex(of: device) ?? 0)
-        let listener = deviceListeners[min(place.listener, deviceListeners.count) - 1]
         return DatagramPath(
-            remote: PeerAddress(ipv4: 0x7F00_0000 + UInt32(place.host), port: UInt16(port)), listener: listener)
+            remote: PeerAddress(ipv4: 0x7F00_0000 + UInt32(place.host), port: UInt16(port)),
+            listener: listener(of: place))
+    }
+
+    /// Whether what is sent there comes to the device, or to the forwarder that it is behind.
+    private func leads(_ path: DatagramPath, to device: String) -> Bool {
+        let own = self.path(of: device)
+        return own.remote == path.remote && own.listener == path.listener
+    }
+
+    private func listener(of place: Place) -> UInt16 {
+        deviceListeners[min(place.listener, deviceListeners.count) - 1]
+    }
+
+    private func link(of place: Place) -> Gateway.GroupLink? {
+        place.group.map { Gateway.GroupLink(listener: listener(of: place), number: $0 - 1) }
     }
 
     // MARK: - Applications
@@ -195,7 +235,10 @@ struct FlowWorld {
         var isBusy = true
         while isBusy {
             isBusy = false
+            // What is due now is due at the end of the turn, such as news of devices.
+            if let due = engine.nextDeadline, due <= now.instant { engine.advance(to: now) }
             takeDatagrams()
+            takeMulticasts()
             var dirty: [Int] = []
             engine.takeDirty(into: &dirty)
             for connection in dirty { isBusy = deliver(connection) || isBusy }
@@ -214,7 +257,7 @@ struct FlowWorld {
     private mutating func takeDatagrams() {
         for entry in engine.outbox.entries {
             let bytes = Array(engine.outbox.bytes(of: entry).memory)
-            guard let device = devices.first(where: { path(of: $0) == entry.path }) else {
+            guard let device = devices.first(where: { leads(entry.path, to: $0) }) else {
                 trouble = "a datagram to nobody: \(Heard.datagram(bytes))"
                 continue
             }
@@ -223,9 +266,17 @@ struct FlowWorld {
         engine.clearOutbox()
     }
 
-    /// What came to a forwarder is for the node behind it.
+    private mutating func takeMulticasts() {
+        for multicast in engine.takeMulticasts() {
+            for member in members where link(of: Place(member)) == multicast.link {
+                heard.append((member, .multicast(Array(multicast.bytes.bytes), hops: multicast.hops)))
+            }
+        }
+    }
+
+    /// What came to a forwarder is for the node behind it, if its Ctrl is 0 [D-61].
     private static func unwrap(_ bytes: [UInt8], to device: String) -> (String, Heard) {
-        guard bytes.count > 3, bytes[1] == 0xFE, Int(bytes[0]) < bytes.count, bytes[0] > 3 else {
+        guard bytes.count > 3, bytes[1] == 0xFE, bytes[2] == 0, Int(bytes[0]) < bytes.count, bytes[0] > 3 else {
             return (device, .datagram(bytes))
         }
         let head = Int(bytes[0])
@@ -267,21 +318,26 @@ struct FlowWorld {
     }
 }
 
-/// A party's name says where it is: `node/name@host:listener`. Host 1 and the first listener go without saying.
+/// A party's name says where it is: `node/name@host:listener`, or `name@host:listener#group` in a multicast group.
+/// Host 1 and the first listener go without saying.
 private struct Place {
     var node: String?
     /// The whole name without the node.
     var device: String
     var host = 1
     var listener = 1
+    /// The listener's groups are counted from 1.
+    var group: UInt16?
 
     init(_ party: String) {
         let parts = party.split(separator: "/", maxSplits: 1).map(String.init)
         node = parts.count > 1 ? parts[0] : nil
-        device = parts[parts.count - 1]
-        let ends = device.split(separator: ":").map(String.init)
+        device = parts.last ?? ""
+        let sections = device.split(separator: "#")
+        if sections.count > 1 { group = UInt16(sections[1]) }
+        let ends = (sections.first ?? "").split(separator: ":").map(String.init)
         if ends.count > 1 { listener = Int(ends[1]) ?? 1 }
-        let hosts = ends[0].split(separator: "@")
+        let hosts = (ends.first ?? "").split(separator: "@")
         if hosts.count > 1 { host = Int(hosts[1]) ?? 1 }
     }
 }
@@ -301,15 +357,7 @@ extension Gateway.Configuration {
     /// What gateway.conf has no directive for.
     fileprivate mutating func set(_ name: String, _ value: String) throws {
         let malformed = SNWords.Malformed(description: "no such setting: \(name) \(value)")
-        guard let number = Int(value) ?? (name == "rebind" || name == "client_id_prefix" ? 0 : nil) else {
-            throw malformed
-        }
         switch name {
-        case "topics_max": topicsMax = number
-        case "rebind":
-            let rules: [String: Rebind] = ["never": .never, "port": .port, "address": .address]
-            guard let rule = rules[value] else { throw malformed }
-            for index in listeners.indices { listeners[index].rebind = rule }
         case "client_id_prefix":
             for index in listeners.indices { listeners[index].clientIDPrefix = ByteString(value) }
         default: throw malformed

@@ -65,6 +65,13 @@ import Testing
         #expect(answered == 9)
     }
 
+    @Test("Strays that are told to CONNECT do not hide the gateway from who searches for it [D-16] [D-41]")
+    func searchAmongStrays() {
+        var world = World()
+        for port in 1...100 { _ = world.receive(.pubrel(msgID: 1), from: port) }
+        #expect(world.receive(.searchGW(radius: 1)) == ["1 GWINFO 1 0"])
+    }
+
     @Test("Undecodable bytes are counted and not answered [D-36]")
     func undecodable() {
         var world = World()

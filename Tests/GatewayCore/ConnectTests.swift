@@ -244,4 +244,16 @@ import Testing
         #expect(world.handle(.shutDown) == ["1 DISCONNECT", "0? detach", "1? detach", "3 DISCONNECT"])
         #expect(world.gateway.deviceCount == 0)
     }
+
+    @Test("A gateway that ends lets nobody in any more [D-98]")
+    func stopping() {
+        var world = World { $0.unlisted.allowsAnonymousPublish = true }
+        _ = world.handle(.shutDown)
+        #expect(world.receive(.connect(SNConnect("late"))) == ["1 CONNACK 1"])
+        #expect(world.receive(.pingreq(clientID: view("late"))) == ["1 DISCONNECT"])
+        let wordless = SNPublish(
+            dup: false, qos: .minusOne, retain: false, topicIDType: .short, topicID: 0x6162, msgID: 0, data: view("x"))
+        #expect(world.receive(.publish(wordless)) == [])
+        #expect(world.gateway.deviceCount == 0)
+    }
 }

@@ -1,5 +1,6 @@
 import Bytes
 import Clockwork
+import Messaging
 import Testing
 
 @testable import GatewayCore
@@ -59,6 +60,28 @@ import Testing
         #expect(number("c") == 1)
         #expect(number("d") == 2)
         #expect(number("") == nil)
+    }
+
+    @Test("Records are counted by their forwarder, whatever its ports, and those without a node are not [D-90]")
+    func records() {
+        var table = table()
+        func path(_ node: String, host: Int = 1, port: Int = 1) -> DatagramPath {
+            var path = World.path(port, host: host)
+            path.node = table.number(of: view(node)) ?? 0
+            return path
+        }
+        let (one, two, far) = (path("a"), path("b", port: 2), path("a", host: 2))
+        for path in [one, two, far] { table.moveIn(path) }
+        table.moveIn(World.path(1))
+        #expect(table.recordCount(behind: World.path(9)) == 2)
+        #expect(table.recordCount(behind: far) == 1)
+        #expect(table.forwarderCount == 2)
+        for path in [one, two, far] { table.moveOut(path) }
+        table.moveOut(World.path(1))
+        #expect(table.recordCount(behind: one) == 0)
+        #expect(table.forwarderCount == 0)
+        table.forgetIdle()
+        #expect(table.count == 0)
     }
 
     @Test("0 is nobody: holding and releasing it does nothing")

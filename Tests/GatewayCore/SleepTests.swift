@@ -132,6 +132,19 @@ import Testing
         #expect(world.answer(.drained) == ["0? close", "1 PINGRESP"])
     }
 
+    @Test("A storm of PINGREQ while awake gets the message under way once a second [D-19] [attack 120]")
+    func pingStorm() {
+        var world = world()
+        _ = world.receive(wakeUp)
+        _ = world.deliver(topic: 5)
+        var again = 0
+        for _ in 0..<100 { again += world.receive(.pingreq(clientID: .empty)).count }
+        #expect(again == 1)
+        _ = world.pass(.seconds(1))
+        #expect(world.receive(.pingreq(clientID: .empty)) == ["1 PUBLISH q1 dup normal:1 m1 #7"])
+        #expect(world.receive(.pingreq(clientID: .empty)) == [])
+    }
+
     @Test("Silence while awake: retries, then back to sleep with the message kept [D-18] [attack 121]")
     func silentAwake() {
         var world = world { $0.unlisted.retryCount = 2 }

@@ -56,6 +56,29 @@ import Testing
         #expect(world.pass(.seconds(74)) == [])
     }
 
+    @Test("Between their deadlines silent devices cost nothing: nothing asks to be called, and a call does nothing")
+    func silentDevices() {
+        var world = World()
+        let devices = 1_000
+        let begin = world.now.instant
+        for slot in 0..<devices {
+            _ = world.connect("dev\(slot)", clean: false, duration: 60, port: slot + 1, slot: slot)
+            _ = world.receive(.disconnect(duration: 1_000), from: slot + 1)
+        }
+        // The deadlines of their keep-alive are looked at once, for nothing.
+        #expect(world.pass(.seconds(75)) == [])
+        let loss = begin + .seconds(1_100)
+        for _ in 0..<100 {
+            #expect(world.gateway.nextDeadline == loss)
+            let now = world.now.instant + .seconds(10)
+            world.now = Now(instant: now, unixSeconds: world.now.unixSeconds + 10)
+            var effects: [Gateway.Effect] = []
+            world.gateway.advance(to: world.now, into: &effects)
+            #expect(effects.isEmpty)
+        }
+        #expect(world.pass(.seconds(25)).count == devices)
+    }
+
     @Test("Keep-alive 0 means no supervision")
     func none() {
         var world = World()

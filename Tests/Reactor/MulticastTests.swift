@@ -33,7 +33,7 @@ import Testing
 
         func say(_ text: ByteString) throws {
             let lo = try world.loop.interface(named: "lo")
-            text.withView { world.loop.send(speaker, $0, toGroup: group, by: lo, hops: 1) }
+            _ = text.withView { world.loop.send(speaker, $0, toGroup: group, by: lo, hops: 1) }
         }
 
         /// Who hears what, after everything has arrived.
@@ -85,7 +85,7 @@ import Testing
         let port = try #require(other.loop.localAddress(of: stranger)).port
         let inbox = DatagramInbox()
         let lo = try member.world.loop.interface(named: "lo")
-        ByteString("hello").withView {
+        _ = ByteString("hello").withView {
             member.world.loop.send(member.speaker, $0, toGroup: group.with(port: port), by: lo, hops: 1)
         }
         other.settle()
@@ -99,6 +99,26 @@ import Testing
         let text = try #require(error).description
         #expect(text.hasPrefix("if_nametoindex nosuch0: "))
         #expect(text.contains("no interface of this machine has that name"))
+    }
+
+    @Test("A group that cannot be joined says so and where; so does what cannot be said there [attack 130]")
+    func notJoined() throws {
+        let world = try Recorder()
+        let speaker = try world.loop.bindDatagrams(on: Recorder.anyPort("127.0.0.1"))
+        let address = group.with(port: try #require(world.loop.localAddress(of: speaker)).port)
+        let error = #expect(throws: ReactorError.self) {
+            try world.loop.join(address, on: 0x7FFF_FFFF, beside: speaker)
+        }
+        let text = error?.on(interface: "gone0").description ?? ""
+        #expect(text.hasPrefix("joining the multicast group \(address) gone0: No such device ("))
+        let refusal = ByteString("x").withView {
+            world.loop.send(speaker, $0, toGroup: address, by: 0x7FFF_FFFF, hops: 1)
+        }
+        #expect(refusal?.isMomentary == false)
+        #expect(refusal?.address == address)
+        #expect(world.loop.counters.datagramsRefused == 1)
+        let lo = try world.loop.interface(named: "lo")
+        #expect(ByteString("x").withView { world.loop.send(speaker, $0, toGroup: address, by: lo, hops: 1) } == nil)
     }
 
     @Test("The interface of an address is the one that has it, and an address that stands for all has none")
@@ -129,7 +149,7 @@ import Testing
             let ear = try world.loop.join(group, on: lo, beside: speaker)
             let address = try #require(world.loop.localAddress(of: ear))
             #expect(address.with(port: 0).high == group.high && address.low == group.low)
-            ByteString("hello").withView { world.loop.send(speaker, $0, toGroup: address, by: lo, hops: 1) }
+            _ = ByteString("hello").withView { world.loop.send(speaker, $0, toGroup: address, by: lo, hops: 1) }
         }
         #expect(world.loop.counters.datagramsSent + world.loop.counters.datagramsRefused == 3)
     }

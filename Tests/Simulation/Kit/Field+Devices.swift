@@ -207,7 +207,8 @@ extension Field {
         case .refused(let code):
             // Somebody has to be asked first whether he is still there, if the old port is too far away.
             if code != .congestion { world.faults.append("d\(index): CONNECT refused: \(code)") }
-        case .send, .connected, .disconnected, .fellAsleep, .lost, .ponged, .registered, .unsubscribed: break
+        case .send, .connected, .disconnected, .fellAsleep, .lost, .ponged, .registered, .unsubscribed, .willUpdated:
+            break
         }
     }
 

@@ -60,6 +60,11 @@ struct FieldLedger {
         return (messages.count - 1, ByteString("\(messages.count - 1) says the meter"))
     }
 
+    /// Which message a payload names.
+    static func token(in payload: ByteString) -> Int? {
+        Int(String(decoding: payload.bytes.prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self))
+    }
+
     /// The publisher was told that the message got through.
     mutating func complete(_ token: Int) {
         messages[token].isCompleted = true
@@ -88,10 +93,7 @@ struct FieldLedger {
     mutating func receive(
         _ payload: ByteString, _ topic: ByteString, _ qos: QoS, by number: Int
     ) -> (receipt: Receipt?, fault: String?) {
-        let digits = payload.bytes.prefix { $0 != UInt8(ascii: " ") }
-        guard let token = Int(String(decoding: digits, as: UTF8.self)), messages.indices.contains(token) else {
-            return (nil, nil)
-        }
+        guard let token = Self.token(in: payload), messages.indices.contains(token) else { return (nil, nil) }
         receipts += 1
         let message = messages[token]
         let stream = streams[message.stream]

@@ -64,7 +64,8 @@ extension Field {
         /// Wakes of sleeping devices, and those that ended because the device did not answer any more.
         package let wakes: Int
         package let silentWakes: Int
-        /// Messages at QoS 2 for devices that had a handshake open when the gateway was restarted.
+        /// Messages at QoS 2 that came under the MsgId of a handshake with the gateway before, which the device had not
+        /// finished.
         package let swallowed: Int
         package let figures: [Figure]
     }

@@ -230,7 +230,9 @@ extension Simulation {
             default: world.faults.append("d\(index): command \(token) failed: \(failure)")
             }
         case .refused(let code): world.faults.append("d\(index): CONNECT refused: \(code)")
-        case .send, .disconnected, .fellAsleep, .wakeUnanswered, .lost, .ponged, .registered, .unsubscribed: break
+        case .send, .disconnected, .fellAsleep, .wakeUnanswered, .lost, .ponged, .registered, .unsubscribed,
+            .willUpdated:
+            break
         }
     }
 

@@ -87,6 +87,7 @@ extension World {
         guard let device = addresses[receiver], devices[device].address == receiver else { return }
         var effects: [Device.Effect] = []
         bytes.withView { devices[device].device.received($0, now: now, into: &effects) }
+        noteMistake(bytes, device, effects)
         alarms.set(device, among: devices)
         take(effects, of: device)
     }

@@ -23,6 +23,8 @@ package struct World {
     package var happenings: [Happening] = []
     /// Rules that were broken.
     package var faults: [String] = []
+    /// What devices took for something else.
+    package internal(set) var mistakes: [Mistake] = []
 
     var random: SeededGenerator
     var queue = EventQueue()
@@ -256,4 +258,6 @@ package struct WorldDevice {
     var slot = 0
     /// What the gateway told it and may therefore count on.
     var told = ToldTopics()
+    /// What came to it at QoS 2.
+    var taken = TakenMessages()
 }

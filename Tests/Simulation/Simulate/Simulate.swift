@@ -6,15 +6,15 @@ import SwarmKit
 /// `simulate --minutes N` looks for a fault in as many as fit into the time, from `--seed` on if that is given,
 /// `simulate --count N` in so many.
 ///
-/// Two kinds of worlds: devices and clients in a network that loses and reorders (`--network`), and MQTT clients with
-/// all features against a model of a broker (`--swarm`). A search without either plays both in turn, a seed alone the
-/// first kind.
+/// Three kinds of worlds: devices and clients in a network that loses and reorders (`--network`), MQTT clients with
+/// all features against a model of a broker (`--swarm`), and sleeping devices against a model of their queues
+/// (`--sleepers`). A search without one plays all in turn, a seed alone the first kind.
 ///
 /// `simulate --field` plays a field of `--devices N` for `--hours N`, or with `--loss N` one line of the table of what
 /// loss costs; `--field-table` prints that table.
 @main
 struct Simulate {
-    private enum Kind { case network, swarm, field, fieldTable }
+    private enum Kind { case network, swarm, sleepers, field, fieldTable }
 
     private var seed: UInt64?
     private var minutes: Double?
@@ -28,7 +28,7 @@ struct Simulate {
         guard let command = Simulate(CommandLine.arguments.dropFirst()) else {
             print(
                 """
-                usage: simulate [--network | --swarm] [--seed N [--quiet]] [--minutes N | --count N]
+                usage: simulate [--network | --swarm | --sleepers] [--seed N [--quiet]] [--minutes N | --count N]
                        simulate --field [--loss N] [--seed N] [--devices N] [--hours N] [--quiet | --trace]
                        simulate --field-table
                 """)
@@ -45,6 +45,7 @@ struct Simulate {
             case "--trace": isTracing = true
             case "--network": kind = .network
             case "--swarm": kind = .swarm
+            case "--sleepers": kind = .sleepers
             case "--field": kind = .field
             case "--field-table": kind = .fieldTable
             case "--loss":
@@ -88,6 +89,7 @@ struct Simulate {
     private func play(_ seed: UInt64, _ kind: Kind) -> Bool {
         switch kind {
         case .network, .field, .fieldTable: return report(Simulation.run(seed: seed, isPrinting: !isQuiet))
+        case .sleepers: return report(Sleepers.run(seed: seed, isPrinting: !isQuiet))
         case .swarm:
             if !isQuiet, !Swarm.run(seed: seed).faults.isEmpty {
                 let left = Swarm.shrink(seed: seed)
@@ -107,12 +109,16 @@ struct Simulate {
         var next = first
         var failures = 0
         repeat {
-            if kind != .swarm, let fault = Simulation.run(seed: next).faults.first {
+            if kind == nil || kind == .network, let fault = Simulation.run(seed: next).faults.first {
                 print("make sim SEED=\(next): \(fault)")
                 failures += 1
             }
-            if kind != .network, let fault = Swarm.run(seed: next).faults.first {
+            if kind == nil || kind == .swarm, let fault = Swarm.run(seed: next).faults.first {
                 print("make sim SWARM=\(next): \(fault)")
+                failures += 1
+            }
+            if kind == nil || kind == .sleepers, let fault = Sleepers.run(seed: next).faults.first {
+                print("make sim SLEEPERS=\(next): \(fault)")
                 failures += 1
             }
             guard failures < 10 else { return false }
@@ -142,6 +148,14 @@ struct Simulate {
                 + "\(outcome.received) received, \(outcome.datagrams) datagrams, \(outcome.steps) steps, "
                 + "\(outcome.wakes) wakes, \(outcome.silentWakes) of them unanswered, "
                 + "\(outcome.swallowed) swallowed, \(outcome.faults.count) faults")
+        return outcome.faults.isEmpty
+    }
+
+    private func report(_ outcome: Sleepers.Outcome) -> Bool {
+        for fault in outcome.faults { print("fault: \(fault)") }
+        print(
+            "sleepers \(outcome.seed): hash \(String(outcome.hash, radix: 16)), \(outcome.heard) heard, "
+                + "\(outcome.wills) wills, \(outcome.steps) steps, \(outcome.faults.count) faults")
         return outcome.faults.isEmpty
     }
 
