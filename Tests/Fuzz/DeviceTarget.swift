@@ -175,7 +175,8 @@ private struct DeviceStage {
     /// Lets something happen and looks at what it came to. `path` is who asked for it.
     @discardableResult
     private mutating func observe(asking path: DatagramPath?, _ body: (inout DeviceStage) -> Void) -> [Sent] {
-        let sleepers = slots.filter { engine.gateway.state(of: $0) == .asleep }
+        // Where somebody else has spoken since, answers are that one's.
+        let sleepers = slots.filter { engine.gateway.state(of: $0) == .asleep && engine.gateway.isReached($0) }
             .filter { slot in engine.gateway.path(of: slot).map { !isTaken($0) } ?? false }
         let names = sleepers.map { engine.gateway.clientID(of: $0) }
         body(&self)
