@@ -225,14 +225,10 @@ private struct DeviceStage {
         if let place = DeviceScript.paths.firstIndex(of: path) { last[place] = datagram.bytes.bytes }
     }
 
-    /// Who is at an address: who listens there, before who sleeps and was there when it last spoke.
+    /// Who is at an address: who spoke there last.
     private func name(at path: DatagramPath) -> ByteString? {
-        let here = slots.filter { engine.gateway.path(of: $0) == path }
-        let listening: [DeviceState?] = [.active, .awake, .connecting]
-        let slot =
-            here.first { listening.contains(engine.gateway.state(of: $0)) }
-            ?? here.first { engine.gateway.state(of: $0) == .asleep }
-        return slot.flatMap { engine.gateway.clientID(of: $0) }
+        slots.first { engine.gateway.isReached($0) && engine.gateway.path(of: $0) == path }
+            .flatMap { engine.gateway.clientID(of: $0) }
     }
 
     private mutating func tell(_ path: DatagramPath, _ topicID: UInt16) {
