@@ -121,7 +121,7 @@ extension Gateway {
         clientID.withView { refuse($0, challenge.path, .congestion) }
     }
 
-    /// Whether a claimant's address is another device's by now, whose radio is off. A claimant that is there asks again.
+    /// Whether a claimant's address is another device's by now, whose radio is off. Who is there asks again.
     private func isSleepers(_ path: DatagramPath) -> Bool {
         guard let other = table.slot(at: path), case .asleep = table[other].state else { return false }
         return true
