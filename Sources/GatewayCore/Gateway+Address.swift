@@ -117,9 +117,14 @@ extension Gateway {
         guard let challenge = takeChallenge(slot) else { return }
         let clientID = table[slot].clientID
         log(.claimRejected(clientID, at: address(of: challenge.path)))
-        // The claimant's address may be another device's by now, whose radio is off.
-        if let other = table.slot(at: challenge.path), case .asleep = table[other].state { return }
+        if isSleepers(challenge.path) { return }
         clientID.withView { refuse($0, challenge.path, .congestion) }
+    }
+
+    /// Whether a claimant's address is another device's by now, whose radio is off. Who is there asks again.
+    private func isSleepers(_ path: DatagramPath) -> Bool {
+        guard let other = table.slot(at: path), case .asleep = table[other].state else { return false }
+        return true
     }
 
     /// The owner has not spoken since it was last asked: once more, or the session moves.
@@ -144,6 +149,7 @@ extension Gateway {
     /// Lets in who waited. Not at once when an owner goes, since that may happen half-way through another's procedure.
     mutating func admitClaims() {
         while let claim = claims.popLast() {
+            if isSleepers(claim.challenge.path) { continue }
             claim.clientID.withView { admit($0, claim.challenge.request, from: claim.challenge.path) }
         }
     }

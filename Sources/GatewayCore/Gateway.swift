@@ -156,6 +156,11 @@ extension Gateway {
         table.contains(slot) ? table[slot].path : nil
     }
 
+    /// Whether its address leads to the device in `slot`: false once somebody else has spoken from there.
+    package func isReached(_ slot: Int) -> Bool {
+        table.contains(slot) && table[slot].isBound
+    }
+
     /// The client id of the device in `slot`, as the broker knows it; nil if there is none.
     package func clientID(of slot: Int) -> ClientID? {
         table.contains(slot) ? table[slot].clientID : nil

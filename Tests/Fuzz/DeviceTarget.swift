@@ -175,7 +175,8 @@ private struct DeviceStage {
     /// Lets something happen and looks at what it came to. `path` is who asked for it.
     @discardableResult
     private mutating func observe(asking path: DatagramPath?, _ body: (inout DeviceStage) -> Void) -> [Sent] {
-        let sleepers = slots.filter { engine.gateway.state(of: $0) == .asleep }
+        // Where somebody else has spoken since, answers are that one's.
+        let sleepers = slots.filter { engine.gateway.state(of: $0) == .asleep && engine.gateway.isReached($0) }
             .filter { slot in engine.gateway.path(of: slot).map { !isTaken($0) } ?? false }
         let names = sleepers.map { engine.gateway.clientID(of: $0) }
         body(&self)
@@ -224,14 +225,10 @@ private struct DeviceStage {
         if let place = DeviceScript.paths.firstIndex(of: path) { last[place] = datagram.bytes.bytes }
     }
 
-    /// Who is at an address: who listens there, before who sleeps and was there when it last spoke.
+    /// Who is at an address: who spoke there last.
     private func name(at path: DatagramPath) -> ByteString? {
-        let here = slots.filter { engine.gateway.path(of: $0) == path }
-        let listening: [DeviceState?] = [.active, .awake, .connecting]
-        let slot =
-            here.first { listening.contains(engine.gateway.state(of: $0)) }
-            ?? here.first { engine.gateway.state(of: $0) == .asleep }
-        return slot.flatMap { engine.gateway.clientID(of: $0) }
+        slots.first { engine.gateway.isReached($0) && engine.gateway.path(of: $0) == path }
+            .flatMap { engine.gateway.clientID(of: $0) }
     }
 
     private mutating func tell(_ path: DatagramPath, _ topicID: UInt16) {

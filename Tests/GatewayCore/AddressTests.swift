@@ -176,6 +176,18 @@ import Testing
         #expect(world.attach(sessionPresent: true, expiry: .max) == ["2:1 CONNACK 0", "0? open"])
     }
 
+    @Test("If somebody sleeps at the newcomer's address then, it is let in when it asks again [D-15]")
+    func ownerGoesSleeperStays() {
+        var world = World()
+        _ = world.connect(clean: false)
+        _ = world.connect("sleeper", port: 1, host: 2, slot: 1)
+        _ = world.receive(.disconnect(duration: 60), from: 1, host: 2)
+        #expect(world.receive(.connect(SNConnect("dev", clean: false)), host: 2) == ["1 PINGREQ"])
+        #expect(world.answer(.close(.administrativeAction)) == ["1 DISCONNECT"])
+        #expect(world.receive(.connect(SNConnect("dev", clean: false)), host: 2) == ["0? attach dev keep"])
+        #expect(world.state(1) == .asleep)
+    }
+
     @Test("A device that is challenged and moves has answered")
     func ownerMoves() {
         var world = World()
