@@ -12,6 +12,10 @@ struct Unwritten {
     var devices: [Int] = []
     /// Slots whose devices the store still has, and the gateway has not.
     var gone: [Int] = []
+    /// Devices that have told the present batch of new topic ids.
+    var fresh: [Int] = []
+    /// The number of that batch.
+    var batch: UInt64 = 0
     /// How often something changed that others may have to wait for.
     var promises: UInt64 = 0
 }
@@ -56,6 +60,11 @@ extension Gateway {
     /// - Parameter name: the name of a topic that the gateway keeps.
     package mutating func appendRecords(to journal: inout Journal, name: (TopicID) -> ByteView) {
         guard !unwritten.devices.isEmpty || !unwritten.gone.isEmpty else { return }
+        if journal.batch != unwritten.batch {
+            unwritten.batch = journal.batch
+            for slot in unwritten.fresh where table.contains(slot) { table[slot].topics.settle() }
+            unwritten.fresh.removeAll(keepingCapacity: true)
+        }
         for slot in unwritten.gone { journal.append(.deviceGone(device: UInt32(slot))) }
         unwritten.gone.removeAll(keepingCapacity: true)
         for slot in unwritten.devices where table.contains(slot) && table[slot].isUnwritten {
@@ -160,5 +169,6 @@ extension Gateway {
                         isServers: entry.isServers)))
         }
         table[slot].topics.noteWritten()
+        if table[slot].topics.hasFresh { unwritten.fresh.append(slot) }
     }
 }

@@ -34,8 +34,9 @@ struct TopicRegistry {
     private(set) var aliases: [Alias] = []
     /// The first entry that the store does not have as it is.
     private(set) var unwrittenFrom: UInt16 = 0
-    /// How many entries the store has.
+    /// How many entries the journal was told of, and how many of them with an earlier batch than the present one.
     private var writtenCount: UInt16 = 0
+    private var settledCount: UInt16 = 0
     /// Whether the store has something that is no longer so.
     private(set) var isStale = false
 
@@ -107,29 +108,33 @@ struct TopicRegistry {
         isStale = true
     }
 
-    /// What the store is told of an entry. That the device knows a new id is told later, once the answer that says the
-    /// id can have left: a gateway that ends before that must not believe it [D-103].
+    /// What the store is told of an entry. That the device knows a new id is told with a later batch, when the answer
+    /// that says the id has left: a gateway that ends before that must not believe it [D-103].
     func storedKnowledge(at index: Int) -> Knowledge {
         let knowledge = entries[index].knowledge
-        return knowledge == .known && index >= Int(writtenCount) ? .unknown : knowledge
+        return knowledge == .known && index >= Int(settledCount) ? .unknown : knowledge
     }
 
-    /// The store has everything as `storedKnowledge` says.
+    /// The journal has everything as `storedKnowledge` says.
     mutating func noteWritten() {
-        unwrittenFrom = UInt16(entries.count)
-        for index in Int(writtenCount)..<max(Int(writtenCount), entries.count) where entries[index].knowledge == .known {
-            unwrittenFrom = UInt16(index)
-            break
-        }
+        let doubted = entries.indices.dropFirst(Int(settledCount)).first { entries[$0].knowledge == .known }
+        unwrittenFrom = UInt16(doubted ?? entries.count)
         writtenCount = UInt16(entries.count)
         isStale = false
     }
+
+    /// Whether the journal was told of new entries since `settle`.
+    var hasFresh: Bool { settledCount < writtenCount }
+
+    /// The batch with what was written so far has been taken.
+    mutating func settle() { settledCount = writtenCount }
 
     /// Takes an entry that the store has so.
     mutating func restore(_ entry: Entry) {
         if Int(unwrittenFrom) == entries.count { unwrittenFrom += 1 }
         entries.append(entry)
         writtenCount += 1
+        settledCount += 1
     }
 
     /// Takes an alias that the store has so.
