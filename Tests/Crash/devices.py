@@ -96,7 +96,7 @@ class Device:
                 self.heard(kind, body)
 
     def _forgotten(self):
-        """The gateway does not know us: all that we can do is begin anew."""
+        """DISCONNECT that we did not ask for: we connect again."""
         if not self.is_connected:
             return
         if not self.world.is_down():
@@ -123,7 +123,7 @@ class Device:
         """A message has come."""
 
     def begin_anew(self):
-        """The gateway has lost what it knew."""
+        """The gateway has ended our connection; the session goes on, with what we know of it."""
 
 
 class PublishingDevice(Device):
@@ -216,9 +216,6 @@ class PublishingDevice(Device):
     @property
     def is_busy(self):
         return self._message is not None
-
-    def begin_anew(self):
-        self.topic_ids.clear()
 
 
 class ListeningDevice(Device):
@@ -316,7 +313,5 @@ class ListeningDevice(Device):
         self.say(SN.PUBREC, message_id)
 
     def begin_anew(self):
-        self.topics.clear()
-        self.received.clear()
         self.is_asleep = False
         self._subscribed = 0
