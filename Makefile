@@ -48,9 +48,9 @@ bench-topics: build-packages ## what a million subscriptions and 100,000 retaine
 bench-devices: build-packages ## what 100,000 devices cost, connected, asleep, and with messages that wait
 	@$(SWIFT) run -c release $(STRICT) bench-devices $(if $(QUICK),--quick)
 
-sim: ## simulate a seed, SEED=1, a SWARM=1, SLEEPERS=1, all for a time, MINUTES=5, or a FIELD=1 for HOURS=72
+sim: ## simulate a seed, SEED=1, with CRASHES=1, a SWARM=1, SLEEPERS=1, all for a time, MINUTES=5, or a FIELD=1 for HOURS=72
 	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) \
-		$(if $(SWARM),--swarm --seed $(SWARM)) $(if $(SLEEPERS),--sleepers --seed $(SLEEPERS)) \
+		$(if $(CRASHES),--crashes --seed $(CRASHES)) $(if $(SWARM),--swarm --seed $(SWARM)) $(if $(SLEEPERS),--sleepers --seed $(SLEEPERS)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(FIELD),--field --seed $(FIELD)) $(if $(DEVICES),--devices $(DEVICES)) $(if $(HOURS),--hours $(HOURS))
 

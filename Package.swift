@@ -61,12 +61,12 @@ let package = Package(
         // The cores: siblings that never import each other, and the engine that joins them.
         module("BrokerCore", ["Bytes", "Clockwork", "Journal", "Messaging", deque, ordered]),
         module("ConnectionCore", ["Authentication", "Bytes", "Clockwork", "Messaging", "MQTTWire"]),
-        module("GatewayCore", ["Bytes", "Clockwork", "Messaging", "MQTTSNWire", deque]),
+        module("GatewayCore", ["Bytes", "Clockwork", "Messaging", "MQTTSNWire", "Journal", deque]),
         module(
             "Engine",
             [
-                "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "BrokerCore", "ConnectionCore",
-                "GatewayCore",
+                "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "Journal", "BrokerCore", "ConnectionCore",
+                "GatewayCore", deque,
             ]),
 
         // The other end of MQTT-SN, for `dormouse sn` and the simulation.
@@ -82,7 +82,7 @@ let package = Package(
             "Transport",
             [
                 "Bytes", "Clockwork", "Messaging", "BrokerCore", "ConnectionCore", "GatewayCore", "Reactor", "Engine",
-                "WebSocket", deque,
+                "WebSocket", "Journal", "Store", deque,
             ]),
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
         module("Store", ["Bytes", "Journal", "Messaging", "CLinux", "CSQLite"]),
@@ -92,7 +92,7 @@ let package = Package(
             dependencies: [
                 "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "BrokerCore", "ConnectionCore",
                 "GatewayCore", "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "WebSocket",
-                "Authentication", "CLinux",
+                "Authentication", "Store", "CLinux",
                 arguments, logging,
             ],
             swiftSettings: house),
@@ -158,7 +158,8 @@ let package = Package(
 
         // The whole engine in a made-up world; `simulate` plays seeds by hand (`make sim`).
         .target(
-            name: "SimulationKit", dependencies: world + ["DeviceCore", heap], path: "Tests/Simulation/Kit",
+            name: "SimulationKit", dependencies: world + ["DeviceCore", "Journal", "Store", heap],
+            path: "Tests/Simulation/Kit",
             swiftSettings: house),
         // MQTT clients of all versions and a naive model of a broker.
         .target(

@@ -50,6 +50,7 @@ extension Broker {
         guard !refusesWill(of: offer, clientID: clientID) else {
             return effects.answer(link, .refused(.notAuthorized))
         }
+        if lacksStorage(for: offer, existing) { return effects.answer(link, .refused(.serverUnavailable)) }
         if existing == nil, sessionNames.count >= limits.sessionsMax {
             return effects.answer(link, .refused(.quotaExceeded))
         }

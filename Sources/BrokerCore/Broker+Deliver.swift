@@ -101,6 +101,8 @@ extension Broker {
 
     private func mayStart(_ entry: QueuedDelivery, of slot: Int, _ attachment: Attachment) -> Bool {
         if entry.qos == .atMostOnce, case .window = attachment.pace { return true }
+        // At QoS 2 the client must not see what is not kept.
+        if refusesPromises, entry.qos == .exactlyOnce, sessions[slot].isJournaled { return false }
         return hasRoom(slot, attachment)
     }
 
@@ -142,6 +144,7 @@ extension Broker {
             retain: entry.retain)
         if entry.qos == .atMostOnce {
             journalGone(entry.sequence, of: slot)
+            delivery.isRecorded = entry.sequence != 0
             if case .oneAtATime = attachment.pace {
                 let busy = BusyDelivery(message: entry.message, identifiers: entry.identifiers)
                 sessions[slot].attachment?.busyWith = busy
@@ -153,12 +156,13 @@ extension Broker {
             if delivery.packetIdentifier == 0 {
                 delivery.packetIdentifier = sessions[slot].nextPacketIdentifier()
             }
+            let sequence = journalSent(entry, as: delivery.packetIdentifier, of: slot)
+            delivery.isRecorded = sequence != 0 && entry.qos == .exactlyOnce
             sessions[slot].inflight.append(
                 InflightDelivery(
                     message: entry.message, identifiers: entry.identifiers,
                     packetIdentifier: delivery.packetIdentifier, qos: entry.qos, retain: entry.retain,
-                    phase: .publish, group: entry.group,
-                    sequence: journalSent(entry, as: delivery.packetIdentifier, of: slot)))
+                    phase: .publish, group: entry.group, sequence: sequence))
         }
         send(delivery, to: attachment.link, into: &effects)
     }

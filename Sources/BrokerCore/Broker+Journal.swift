@@ -65,7 +65,7 @@ extension Broker {
     /// Nobody at all holds it any more.
     mutating func journalFreed(_ handle: MessageHandle) {
         guard messages[handle].flags.contains(.isJournaled) else { return }
-        journal.append(.messageGone(serial: messages[handle].serial))
+        journal.appendLazily(.messageGone(serial: messages[handle].serial))
     }
 
     mutating func journalRetained(_ handle: MessageHandle, on topic: TopicID) {
@@ -86,7 +86,8 @@ extension Broker {
 
     /// A delivery waits for the session, or is sent to it at once under its packet identifier: it gets its number.
     mutating func journal(_ entry: inout QueuedDelivery, of slot: Int) {
-        guard sessions[slot].isJournaled else { return }
+        // At QoS 0 nothing was promised.
+        guard sessions[slot].isJournaled, !refusesPromises || entry.qos > .atMostOnce else { return }
         if entry.sequence == 0 { entry.sequence = sessions[slot].nextSequence() }
         journalMessage(entry.message)
         var list = OutputBuffer()
@@ -117,7 +118,8 @@ extension Broker {
         if entry.sequence == 0 {
             journal(&entry, of: slot)
         } else if !wasSent {
-            journal.append(
+            // At QoS 1 a crash costs a repetition; at QoS 2 the delivery itself waits.
+            journal.appendLazily(
                 .started(
                     session: UInt32(slot), sequence: sessions[slot].fullSequence(entry.sequence),
                     packetIdentifier: packetIdentifier))
@@ -134,7 +136,7 @@ extension Broker {
     /// The delivery is over.
     mutating func journalGone(_ sequence: UInt32, of slot: Int) {
         guard sequence != 0, sessions[slot].isJournaled else { return }
-        journal.append(.deliveryGone(session: UInt32(slot), sequence: sessions[slot].fullSequence(sequence)))
+        journal.appendLazily(.deliveryGone(session: UInt32(slot), sequence: sessions[slot].fullSequence(sequence)))
     }
 
     // MARK: - From the client

@@ -15,6 +15,10 @@ extension Broker {
             return acknowledge(publish, with: refusal, link: link, into: &effects)
         }
         let message = takeIn(publish, topic: topic, now: now)
+        if refusesPromises, lacksStorage(for: message, publish, from: session) {
+            counters.publishesRefused += 1
+            return acknowledge(publish, with: .quotaExceeded, link: link, into: &effects)
+        }
         if publish.qos == .exactlyOnce {
             return receive(publish, message, session: session, link: link, now: now, into: &effects)
         }

@@ -16,7 +16,7 @@ extension Broker {
             clearRetained(message.topic)
             return true
         }
-        guard isPromised || hasRoomToRetain(message) else {
+        guard isPromised || hasRoomToRetain(message), !lacksStorageToRetain(message) else {
             counters.retainedRefused += 1
             return false
         }

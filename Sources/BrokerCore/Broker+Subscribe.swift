@@ -73,6 +73,7 @@ extension Broker {
 
     private func refusal(of request: SubscriptionRequest, session slot: Int) -> Refusal? {
         if let refusal = request.filter.withView({ refusal(of: $0, session: slot) }) { return refusal }
+        if refusesPromises, sessions[slot].isJournaled { return .quotaExceeded }
         if let key = key(of: request.filter), sessions[slot].subscriptions[key] != nil { return nil }
         let hasRoom =
             sessions[slot].subscriptions.count < limits.subscriptionsPerSessionMax

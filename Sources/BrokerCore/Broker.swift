@@ -80,6 +80,8 @@ package struct Broker {
     /// The next session to be told that the server goes.
     var nextToShutDown = 0
     var random: SeededGenerator
+    /// Whether nothing can be kept for now, so that nobody is promised anything.
+    var refusesPromises = false
     /// What must survive a crash, since the adapter last took it.
     package var journal: Journal
 

@@ -98,6 +98,10 @@ struct Connection {
     var unfinishedBytes = 0
     /// Bytes for the socket.
     var output = OutputBuffer()
+    /// How much of them may be written.
+    var gate = OutputGate()
+    /// Whether the slot stands in the list of those whose output waits for the disk.
+    var isGated = false
     /// Whether the slot stands in the list of those with output.
     var isDirty = false
     /// Whether the broker was told to rest.

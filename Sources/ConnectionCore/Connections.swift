@@ -15,6 +15,8 @@ package struct Connections {
 
     /// Connections that have output since the list was last taken.
     var dirty: [Int] = []
+    /// Connections whose output waits for the disk.
+    var gated: [Int] = []
     /// Whether deliveries have half filled an output since that was last asked.
     var hasMuchOutput = false
     /// Connections that have their CONNACK and packets that came before it.
@@ -118,14 +120,16 @@ package struct Connections {
         }
     }
 
-    /// What waits for the socket; valid until the connection is next spoken of.
+    /// What waits for the socket, and not for the disk; valid until the connection is next spoken of.
     package func output(of slot: Int) -> ByteView {
-        connections[slot].output.pending
+        let output = connections[slot].output.pending
+        return connections[slot].isGated ? output[0..<min(output.count, connections[slot].gate.position)] : output
     }
 
     /// The adapter has written `count` bytes.
     package mutating func wrote(_ count: Int, of slot: Int, into effects: inout [ConnectionEffect]) {
         connections[slot].output.consume(count)
+        if connections[slot].isGated { connections[slot].gate.consume(count) }
         guard connections[slot].isBlocked, connections[slot].output.count <= limits.outputBytesMax / 2 else { return }
         connections[slot].isBlocked = false
         guard case .connected = connections[slot].state else { return }
@@ -146,13 +150,16 @@ package struct Connections {
         return hasMuchOutput
     }
 
-    /// The connections to be closed; the list starts anew.
+    /// The connections to be closed; the list starts anew, with those whose last words wait for the disk.
     package mutating func takeClosing() -> [Int] {
         guard !closing.isEmpty else { return [] }
-        defer { closing = [] }
+        let before = closing
+        closing = []
         // One that was lost meanwhile has ended already.
-        return closing.filter { slot in
-            if case .closing = connections[slot].state { true } else { false }
+        return before.filter { slot in
+            guard case .closing = connections[slot].state else { return false }
+            if connections[slot].isGated { closing.append(slot) }
+            return !connections[slot].isGated
         }
     }
 

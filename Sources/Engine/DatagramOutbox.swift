@@ -41,6 +41,19 @@ package struct DatagramOutbox {
         return count
     }
 
+    /// Appends a datagram as it is.
+    mutating func append(_ datagram: ByteView, to path: DatagramPath) {
+        entries.append(Entry(offset: bytes.count, count: datagram.count, path: path))
+        bytes.append(datagram)
+    }
+
+    /// Takes the newest datagram away again, after `body` has seen it.
+    mutating func takeLast(_ body: (ByteView) -> Void) {
+        guard let last = entries.popLast() else { return }
+        body(bytes(of: last))
+        bytes.truncate(to: last.offset)
+    }
+
     /// Forgets everything; the memory stays for the next turn.
     package mutating func clear() {
         entries.removeAll(keepingCapacity: true)

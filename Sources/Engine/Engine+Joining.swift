@@ -3,6 +3,7 @@ internal import Bytes
 internal import Clockwork
 internal import ConnectionCore
 internal import GatewayCore
+internal import Journal
 internal import Messaging
 internal import MQTTSNWire
 
@@ -43,7 +44,9 @@ extension Engine {
 
     mutating func handle(_ request: LinkRequest, from link: LinkID, _ now: Now) {
         if settings.logsSubscriptions { logSubscriptions(request, link) }
+        let before = broker.journal.promises
         broker.handle(request, from: link, now: now, into: &brokerEffects)
+        waiting = broker.journal.promises == before ? nil : link
     }
 
     private mutating func logSubscriptions(_ request: LinkRequest, _ link: LinkID) {
@@ -72,12 +75,15 @@ extension Engine {
             case .answer(let link, let answer):
                 if link.isDevice {
                     gateway.handle(.answered(slot: link.slot, answer, nil), now: now, into: &gatewayEffects)
-                    takeGatewayEffects(now)
+                    takeGatewayEffects(now, isHeld: link == waiting)
                 } else {
+                    let position = connections.outputCount(of: link.slot)
                     connections.answer(link.slot, answer, now: now, into: &connectionEffects)
+                    if link == waiting { hold(link.slot, from: position) }
                 }
             }
         }
+        waiting = nil
         brokerEffects.list.removeAll(keepingCapacity: true)
     }
 
@@ -90,7 +96,9 @@ extension Engine {
             return takeGatewayEffects(now)
         }
         let identifiers = delivery.identifiers.listIndex.map { broker.identifiers(at: $0) } ?? []
+        let position = delivery.isRecorded ? connections.outputCount(of: link.slot) : 0
         connections.deliver(link.slot, delivery, message, identifiers: identifiers, into: &connectionEffects)
+        if delivery.isRecorded { hold(link.slot, from: position) }
     }
 
     private mutating func takeConnectionEffects() {
@@ -106,17 +114,22 @@ extension Engine {
 
     /// Writes the gateway's datagrams at once, since their bytes may be the gateway's until it is called again, and
     /// lines its requests up.
-    mutating func takeGatewayEffects(_ now: Now) {
+    ///
+    /// - Parameter isHeld: whether what is sent waits for the disk.
+    mutating func takeGatewayEffects(_ now: Now, isHeld: Bool = false) {
+        let isHeld = noteDeviceRecords() || isHeld
         guard !gatewayEffects.isEmpty else { return }
         for index in gatewayEffects.indices {
             switch gatewayEffects[index] {
-            case .send(let packet, let path): send(packet, to: path)
+            case .send(let packet, let path): send(packet, to: path, isHeld: isHeld)
             case .sendPublish(let header, let handle, let path):
                 guard let message = broker.message(handle, now: now) else { continue }
-                send(.publish(SNPublish(header, data: message.payload)), to: path)
+                send(
+                    .publish(SNPublish(header, data: message.payload)), to: path, isHeld: isHeld || header.isRecorded)
             case .sendRegister(let topicID, let msgID, let handle, let path):
                 guard let message = broker.message(handle, now: now) else { continue }
-                send(.register(topicID: topicID, msgID: msgID, topicName: message.topicName), to: path)
+                let register = SNPacket.register(topicID: topicID, msgID: msgID, topicName: message.topicName)
+                send(register, to: path, isHeld: isHeld)
             case .multicast(let packet, let link, let hops): multicast(packet, to: link, hops: hops)
             case .request(let link, let request): pending.append(.link(link, request))
             case .anonymousPublish(let publish, _): pending.append(.anonymous(publish))
@@ -126,7 +139,7 @@ extension Engine {
         gatewayEffects.removeAll(keepingCapacity: true)
     }
 
-    private mutating func send(_ packet: SNPacket, to path: DatagramPath) {
+    private mutating func send(_ packet: SNPacket, to path: DatagramPath, isHeld: Bool) {
         let count = path.node == 0 ? outbox.append(packet, to: path) : forward(packet, to: path)
         guard let count else {
             datagramCounters.tooLong += 1
@@ -134,6 +147,7 @@ extension Engine {
         }
         datagramCounters.sent += 1
         datagramCounters.bytesSent += UInt64(count)
+        if broker.journal.isOn { holdLastDatagram(to: path, isHeld: isHeld) }
     }
 
     /// For a node behind a forwarder. Not inlined, for most devices have none in front of them.

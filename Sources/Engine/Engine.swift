@@ -31,6 +31,9 @@ package struct Engine {
     var pending: [PendingRequest] = []
     var firstPending = 0
 
+    /// Who asked for what the broker answers, if the answer waits for the disk.
+    var waiting: LinkID?
+    var safety = Safety()
     var statistics: Statistics
     var deviceTopics: DeviceTopics
     /// The process's memory that is resident, in bytes, as the adapter saw it last: what `$SYS/broker/heap/current`
@@ -230,6 +233,7 @@ package struct Engine {
         broker.tearDown()
         connections.tearDown()
         outbox.tearDown()
+        safety.held.tearDown()
     }
 }
 
@@ -270,6 +274,11 @@ package struct EngineSettings {
     package var sysInterval: Duration? = .seconds(10)
     /// How many devices have a topic below `$SYS/broker/sn/devices`; 0, or no `sysInterval`: none [D-86].
     package var deviceTopicsMax = 10_000
+    /// What `$SYS/broker/durability` says as long as the disk takes everything; whether anything is kept is
+    /// `broker.isDurable`'s.
+    package var durability: ByteString = "none"
+    /// How many bytes may wait for the disk before whoever wants something kept is refused.
+    package var unwrittenBytesMax = 64 << 20
     /// What `$SYS/broker/version` says.
     package var version: ByteString = "dormouse"
 
@@ -284,6 +293,8 @@ package struct DatagramCounters: Equatable, Sendable {
     package var bytesSent: UInt64 = 0
     /// Messages that do not fit a datagram.
     package var tooLong: UInt64 = 0
+    /// Answers that were not sent, since what they promise could not be kept.
+    package var lostUnsafe: UInt64 = 0
 
     package init() {}
 }

@@ -133,6 +133,7 @@ extension Engine {
         ]
         let figures = [
             Figure("version", settings.version.description),
+            Figure("durability", durabilityText),
             Figure("messages/received", packetsReceived),
             Figure("messages/sent", packetsSent),
             Figure("publish/messages/received", counters.messagesReceived.total),

@@ -32,5 +32,7 @@ extension Gateway {
         package var topicID: UInt16
         /// 0x0000 at QoS 0.
         package var msgID: UInt16
+        /// Whether it leaves only once all is safe that was recorded so far, as in `Delivery.isRecorded`.
+        package var isRecorded = false
     }
 }

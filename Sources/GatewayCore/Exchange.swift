@@ -46,6 +46,8 @@ struct Downlink {
     var dup: Bool
     /// Whether REGISTER was repeated because the device did not know the id [D-07].
     var isSecondChance = false
+    /// As in `Delivery.isRecorded`.
+    var isRecorded: Bool
     var reference: TopicReference
 
     init(_ delivery: Delivery, _ reference: TopicReference) {
@@ -55,12 +57,13 @@ struct Downlink {
         qos = delivery.qos
         retain = delivery.retain
         dup = delivery.isDuplicate
+        isRecorded = delivery.isRecorded
         self.reference = reference
     }
 
     var header: Gateway.PublishHeader {
         Gateway.PublishHeader(
             dup: dup && qos != .atMostOnce, qos: qos, retain: retain, topicIDType: reference.type,
-            topicID: reference.id, msgID: msgID)
+            topicID: reference.id, msgID: msgID, isRecorded: isRecorded)
     }
 }

@@ -11,24 +11,43 @@ package struct Journal {
     package var isPaused = false
     /// The number of the batch that gathers, from 1 on; 0 when off.
     package private(set) var batch: UInt64
-    /// How many records were appended since the journal began.
-    package private(set) var count: UInt64 = 0
+    /// How many records were appended that an answer may have to wait for, since the journal began.
+    package private(set) var promises: UInt64 = 0
     private var buffer = OutputBuffer()
+    /// Whether nothing is kept any more, and all the same is promised in vain.
+    private var isDiscarding = false
 
     package init(isOn: Bool) {
         self.isOn = isOn
         batch = isOn ? 1 : 0
     }
 
-    /// Appends a record to the present batch.
+    /// Appends a record to the present batch. Whoever is told of what it says is told once the batch is safe.
     package mutating func append(_ record: JournalRecord) {
         guard isOn, !isPaused else { return }
-        count += 1
+        promises += 1
+        if !isDiscarding { record.append(to: &buffer) }
+    }
+
+    /// Appends a record that nobody waits for: that it is lost with a crash costs a repetition at most.
+    package mutating func appendLazily(_ record: JournalRecord) {
+        guard isOn, !isPaused, !isDiscarding else { return }
         record.append(to: &buffer)
     }
 
+    /// Nobody will take a batch any more: what is appended is dropped, and still counts as a promise that the present
+    /// batch would have to keep.
+    package mutating func discard() {
+        isDiscarding = true
+        buffer.deallocate()
+    }
+
     /// Bytes in the present batch.
-    package var bytes: Int { buffer.count }
+    package var byteCount: Int { buffer.count }
+
+    /// The batch that holds everything that was appended so far: the present one, or, when that is empty, the one
+    /// before.
+    package var lastBatch: UInt64 { buffer.isEmpty && batch > 0 && !isDiscarding ? batch - 1 : batch }
 
     /// Takes the present batch and begins the next; nil if nothing was appended.
     package mutating func takeBatch() -> JournalBatch? {

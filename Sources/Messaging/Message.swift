@@ -71,6 +71,9 @@ package struct Delivery: Equatable, Sendable {
     package var qos: QoS
     package var isDuplicate: Bool
     package var retain: Bool
+    /// Whether the journal has something that must be safe before this leaves (DESIGN §5): at QoS 2 the packet
+    /// identifier, at QoS 0 that the message waits no more.
+    package var isRecorded = false
 
     @inlinable
     package init(

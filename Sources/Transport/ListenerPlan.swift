@@ -62,6 +62,8 @@ package enum ServerEvent {
     case subscription(SubscriptionLog)
     /// A queue became full, or has room again.
     case queue(QueueLog)
+    /// Something about what has to survive.
+    case store(StoreReport)
     case hangup
     case stopping
 }

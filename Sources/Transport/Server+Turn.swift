@@ -14,6 +14,7 @@ extension Server {
     func readInTurn(_ slot: Int, _ token: Token, now: Now) {
         // It is told again once it has left the backlog.
         guard !sockets[slot].isWaiting else { return }
+        guard !mustRest else { return rest(slot, token) }
         guard !sockets[slot].isDear, workOfTurn < TurnBudget.events else { return wait(slot) }
         read(slot, token, now: now)
     }

@@ -4,6 +4,7 @@ internal import ConnectionCore
 package import Engine
 package import Messaging
 package import Reactor
+internal import Store
 internal import WebSocket
 
 /// The reactor's sockets and the engine, joined: the one place where bytes of the network meet the protocols.
@@ -44,6 +45,8 @@ package final class Server: LoopHandler {
     /// Datagrams of which the owner knows that they were lost, and when it is told again at the soonest.
     var lostReported: UInt64 = 0
     var lostReportDue = Instant(nanoseconds: 0)
+    /// Where what has to survive is kept; nil for nowhere.
+    var keeper: Keeper?
     /// When the end no longer waits for peers to close; nil while the server serves.
     private(set) var stopsAt: Deadline?
 
@@ -83,6 +86,7 @@ package final class Server: LoopHandler {
     }
 
     deinit {
+        keeper?.thread.stop()
         engine.tearDown()
         for slot in sockets.indices { sockets[slot].rest.deallocate() }
         readBuffer.deallocate()
@@ -151,6 +155,7 @@ package final class Server: LoopHandler {
         report(.stopping)
         for listener in listeners { loop.close(listener) }
         engine.shutDown(now: now)
+        finishStore(now)
         flush(now)
         for connection in sockets.indices { drop(connection, now: now) }
         stopWhenClosed(now)
@@ -299,8 +304,6 @@ package final class Server: LoopHandler {
 
     // MARK: The turn
 
-    package func mailArrived(in mailbox: Token, now: Now) {}
-
     package func signalled(_ signal: Signal, now: Now) {
         switch signal {
         case .interrupt, .terminate: stop(now: now)
@@ -317,7 +320,10 @@ package final class Server: LoopHandler {
         }
         if let due = engine.deadline(), due <= now.instant { engine.advance(to: now) }
         serveBacklog(now: now)
+        // The disk works while the sockets are written; what they let happen must not be left behind.
+        submitBatch(now)
         flush(now)
+        submitBatch(now)
         workBeforeTurn = engine.workSoFar()
         if let stopsAt {
             stopWhenClosed(now)

@@ -71,8 +71,18 @@ final class Log {
         case .subscription(.unsubscribe(let clientID, filter: let filter)):
             say(.unsubscribe, "\(clientID) unsubscribes from \(filter)")
         case .queue(let log): say(.warning, log.words)
+        case .store(let report): self.report(report)
         case .hangup: say(.notice, "hangup: reloading comes with a later version")
         case .stopping: say(.notice, "stopping")
+        }
+    }
+
+    private func report(_ report: StoreReport) {
+        let refused = "what cannot be kept is refused, and nothing of it is acknowledged"
+        switch report {
+        case .blocked(let error): say(.error, "no space for what has to be kept: \(error); until there is, \(refused)")
+        case .resumed: say(.notice, "there is space again: what has to be kept is taken")
+        case .failed(let error): say(.error, "the disk failed: \(error); until the gateway is started anew, \(refused)")
         }
     }
 

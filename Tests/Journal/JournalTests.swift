@@ -61,7 +61,7 @@ import Testing
         defer { journal.deallocate() }
         Self.withRecords { records in
             for record in records { journal.append(record) }
-            #expect(journal.count == UInt64(records.count))
+            #expect(journal.promises == UInt64(records.count))
             var read = 0
             let batch = journal.takeBatch()
             let isWhole = batch?.forEach { record in
@@ -108,9 +108,9 @@ import Testing
         #expect(journal.takeBatch() == nil)
         #expect(journal.batch == 1)
         journal.append(.sessionGone(session: 1))
-        #expect(journal.bytes == 5)
+        #expect(journal.byteCount == 5)
         #expect(journal.takeBatch()?.number == 1)
-        #expect(journal.bytes == 0)
+        #expect(journal.byteCount == 0)
         #expect(journal.takeBatch() == nil)
         journal.append(.sessionGone(session: 1))
         #expect(journal.takeBatch()?.number == 2)
@@ -120,6 +120,6 @@ import Testing
     func off() {
         var journal = Journal(isOn: false)
         journal.append(.sessionGone(session: 1))
-        #expect(journal.count == 0 && journal.batch == 0 && journal.takeBatch() == nil)
+        #expect(journal.promises == 0 && journal.batch == 0 && journal.takeBatch() == nil)
     }
 }

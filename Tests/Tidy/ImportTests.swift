@@ -18,21 +18,21 @@ import Testing
             "Authentication": ["Bytes", "COpenSSL"],
             "BrokerCore": bottom.union(["Journal"]).union(collections),
             "ConnectionCore": bottom.union(["MQTTWire", "Authentication"]).union(collections),
-            "GatewayCore": bottom.union(["MQTTSNWire"]).union(collections),
+            "GatewayCore": bottom.union(["MQTTSNWire", "Journal"]).union(collections),
             // A device on the desk: the other end of MQTT-SN.
             "DeviceCore": bottom.union(["MQTTSNWire"]),
-            "Engine": bottom.union(wires).union(cores),
+            "Engine": bottom.union(wires).union(cores).union(collections).union(["Journal"]),
 
             "Reactor": bottom.union(["CLinux", "Glibc", "Musl", "Synchronization"]),
             "WebSocket": ["Bytes", "COpenSSL"],
             "Store": ["Bytes", "Journal", "Messaging", "CLinux", "CSQLite", "Glibc", "Synchronization"],
             "Configuration": ["Authentication", "Bytes", "Glibc", "Musl"],
             "Transport": bottom.union(collections).union([
-                "ConnectionCore", "GatewayCore", "Engine", "Reactor", "WebSocket",
+                "ConnectionCore", "GatewayCore", "Engine", "Reactor", "WebSocket", "Journal", "Store",
             ]),
             "dormouse": bottom.union(wires).union(cores).union([
                 "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "Glibc", "Musl", "ArgumentParser",
-                "Logging", "WebSocket", "Authentication", "CLinux",
+                "Logging", "WebSocket", "Authentication", "Store", "CLinux",
             ]),
         ]
     }()

@@ -15,6 +15,8 @@ package enum WorldEvent {
     case writable(link: Int)
     /// The engine learns that a client is gone.
     case cutNoticed(link: Int)
+    /// A commit is over, for the gateway's process of this number.
+    case diskDone(life: Int)
     /// An agent may do something.
     case turn(agent: Int)
     /// The trouble is over.
@@ -55,7 +57,7 @@ struct EventQueue {
 extension WorldEvent {
     fileprivate var isTraffic: Bool {
         switch self {
-        case .datagramUp, .datagramDown, .uplink, .downlink, .writable, .cutNoticed: true
+        case .datagramUp, .datagramDown, .uplink, .downlink, .writable, .cutNoticed, .diskDone: true
         case .turn, .heal: false
         }
     }

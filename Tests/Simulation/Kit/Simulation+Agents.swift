@@ -121,22 +121,30 @@ extension Simulation {
             if !agents[agent].hasSubscribed { subscribe(agent, index) }
         case .subscribed(let identifier, let codes):
             guard agents[agent].subscribing == identifier else { return }
-            if codes.contains(where: { $0.rawValue >= 0x80 }) { world.faults.append("c\(index): SUBSCRIBE refused") }
+            if codes.contains(where: { $0.rawValue >= 0x80 }) {
+                if !mayRefuse { world.faults.append("c\(index): SUBSCRIBE refused") }
+                return
+            }
             agents[agent].hasSubscribed = true
             for place in agents[agent].filters.indices { noteSubscription(agent, place) }
         case .published(let token): ledger.complete(token)
         case .received(let message):
             received(message.payload, message.topic, message.qos, message.retain, agent)
         case .publishRefused(let token, let code):
-            if !features.hasTinyQueues { world.faults.append("c\(index): message \(token) refused: \(code)") }
+            if !features.hasTinyQueues, !mayRefuse {
+                world.faults.append("c\(index): message \(token) refused: \(code)")
+            }
         case .violation(let text): world.faults.append("c\(index): \(text)")
-        case .refused(let code): world.faults.append("c\(index): CONNECT refused: \(code)")
+        case .refused(let code): if !mayRefuse { world.faults.append("c\(index): CONNECT refused: \(code)") }
         case .disconnected(let code):
             // Another connection of the same client has come.
-            if code != .sessionTakenOver { world.faults.append("c\(index): DISCONNECT \(code)") }
+            if code != .sessionTakenOver, !mayRefuse { world.faults.append("c\(index): DISCONNECT \(code)") }
         case .abandoned, .unsubscribed, .ponged: break
         }
     }
+
+    /// Whether the gateway may refuse what it otherwise must not: its disk is full now and then, or it goes.
+    private var mayRefuse: Bool { isDurable }
 
     private mutating func forgetSubscriptions(_ agent: Int) {
         agents[agent].hasSubscribed = agents[agent].filters.isEmpty
@@ -227,9 +235,10 @@ extension Simulation {
         case .failed(let token, let failure):
             switch failure {
             case .workFull, .sessionEnded: break
+            case .refused where mayRefuse: break
             default: world.faults.append("d\(index): command \(token) failed: \(failure)")
             }
-        case .refused(let code): world.faults.append("d\(index): CONNECT refused: \(code)")
+        case .refused(let code): if !mayRefuse { world.faults.append("d\(index): CONNECT refused: \(code)") }
         case .send, .disconnected, .fellAsleep, .wakeUnanswered, .lost, .ponged, .registered, .unsubscribed,
             .willUpdated:
             break

@@ -28,6 +28,8 @@ package struct Simulation {
     var ledger = Ledger()
     var agents: [Agent] = []
     var isTrouble = true
+    /// Whether the gateway keeps what has to survive, and is killed now and then.
+    let isDurable: Bool
     /// Chance of the agents; the world has its own.
     var random: SeededGenerator
 
@@ -57,16 +59,23 @@ package struct Simulation {
     }
 
     /// Plays one seed to its end.
-    package static func run(seed: UInt64, isPrinting: Bool = false) -> Outcome {
-        var simulation = Simulation(seed: seed, isPrinting: isPrinting)
+    ///
+    /// - Parameter isDurable: whether the gateway has a disk, and is killed now and then: then the same promises hold
+    ///   over its lives.
+    package static func run(seed: UInt64, isDurable: Bool = false, isPrinting: Bool = false) -> Outcome {
+        var simulation = Simulation(seed: seed, isDurable: isDurable, isPrinting: isPrinting)
         return simulation.run(seed)
     }
 
-    private init(seed: UInt64, isPrinting: Bool) {
+    private init(seed: UInt64, isDurable: Bool, isPrinting: Bool) {
         random = SeededGenerator(seed: seed)
         features = Features(&random)
+        self.isDurable = isDurable
         if isPrinting { print("seed \(seed): \(features)") }
-        world = World(settings: Self.settings(features), seed: random.next(), isPrinting: isPrinting)
+        var settings = Self.settings(features)
+        settings.broker.isDurable = isDurable
+        world = World(settings: settings, seed: random.next(), isPrinting: isPrinting)
+        world.disk?.delay = features.isSlow ? .seconds(2) : .milliseconds(20)
         world.network.loss = features.loss
         world.network.duplication = features.duplication
         world.network.hasLateCopies = features.hasLateCopies
@@ -138,6 +147,7 @@ package struct Simulation {
     private func agent(ofDevice index: Int) -> Int { features.clients + index }
 
     private mutating func takeTurn(_ agent: Int) {
+        if isDurable, isTrouble { troubleDisk() }
         switch agents[agent].body {
         case .client(let index): clientTurn(agent, index)
         case .device(let index): deviceTurn(agent, index)
@@ -146,10 +156,20 @@ package struct Simulation {
         world.scheduleTurn(of: agent, after: pause + .milliseconds(20))
     }
 
+    /// The gateway is killed, or ended in order, or its disk is full for a while.
+    private mutating func troubleDisk() {
+        if random.chance(2) { world.restartEngine(isKilled: random.chance(80)) }
+        if random.chance(features.clients.isMultiple(of: 2) ? 2 : 0) { world.disk?.isFull.toggle() }
+        if features.devices.isMultiple(of: 2), random.chance(1) { world.disk?.failsNext = true }
+    }
+
     /// The trouble is over: the network is as it should be, and nothing new is published.
     private mutating func heal() {
         isTrouble = false
         world.trace.note("healed", "world", world.now)
+        world.disk?.isFull = false
+        world.disk?.failsNext = false
+        if world.disk?.hasFailed == true { world.restartEngine(isKilled: true) }
         world.network = Network()
         world.streams = Streams()
         for index in world.clients.indices {

@@ -1,3 +1,4 @@
+internal import BrokerCore
 internal import Bytes
 package import Clockwork
 package import DeviceCore
@@ -18,6 +19,8 @@ package struct World {
     package internal(set) var devices: [WorldDevice] = []
     package var network = Network()
     package var streams = Streams()
+    /// Where the engine keeps what has to survive; nil for nowhere.
+    package var disk: Disk?
     package var trace: Trace
     /// What clients and devices experienced since it was last taken, in order.
     package var happenings: [Happening] = []
@@ -54,6 +57,7 @@ package struct World {
     ) {
         self.settings = settings
         random = SeededGenerator(seed: seed)
+        disk = settings.broker.isDurable ? Disk() : nil
         trace = Trace(isPrinting: isPrinting, notesWords: tracesWords)
         let start = Instant(nanoseconds: 1_000_000_000)
         engine = Engine(settings: settings, seed: random.next(), now: Now(instant: start, unixSeconds: 1_700_000_000))
@@ -123,6 +127,7 @@ package struct World {
             links[link].awaitsWritable = false
             write(link)
         case .cutNoticed(let link): end(link)
+        case .diskDone(let life): diskDone(life: life)
         case .turn(let agent): happenings.append(.turn(agent: agent))
         case .heal: happenings.append(.healed)
         }
@@ -130,6 +135,7 @@ package struct World {
 
     /// What the transport does at the end of a turn.
     mutating func pump() {
+        submitBatch()
         for _ in 0..<4 {
             engine.takeDirty(into: &dirty)
             if dirty.isEmpty { break }
@@ -144,6 +150,7 @@ package struct World {
             flush(link)
             end(link)
         }
+        submitBatch()
     }
 
     /// Ends the engine's life.

@@ -6,15 +6,16 @@ import SwarmKit
 /// `simulate --minutes N` looks for a fault in as many as fit into the time, from `--seed` on if that is given,
 /// `simulate --count N` in so many.
 ///
-/// Three kinds of worlds: devices and clients in a network that loses and reorders (`--network`), MQTT clients with
-/// all features against a model of a broker (`--swarm`), and sleeping devices against a model of their queues
-/// (`--sleepers`). A search without one plays all in turn, a seed alone the first kind.
+/// Four kinds of worlds: devices and clients in a network that loses and reorders (`--network`), the same with a
+/// gateway that is killed now and then, and a disk that keeps its promises (`--crashes`), MQTT clients with all features
+/// against a model of a broker (`--swarm`), and sleeping devices against a model of their queues (`--sleepers`). A
+/// search without one plays all in turn, a seed alone the first kind.
 ///
 /// `simulate --field` plays a field of `--devices N` for `--hours N`, or with `--loss N` one line of the table of what
 /// loss costs; `--field-table` prints that table.
 @main
 struct Simulate {
-    private enum Kind { case network, swarm, sleepers, field, fieldTable }
+    private enum Kind { case network, crashes, swarm, sleepers, field, fieldTable }
 
     private var seed: UInt64?
     private var minutes: Double?
@@ -28,7 +29,7 @@ struct Simulate {
         guard let command = Simulate(CommandLine.arguments.dropFirst()) else {
             print(
                 """
-                usage: simulate [--network | --swarm | --sleepers] [--seed N [--quiet]] [--minutes N | --count N]
+                usage: simulate [--network | --crashes | --swarm | --sleepers] [--seed N [--quiet]] [--minutes N | --count N]
                        simulate --field [--loss N] [--seed N] [--devices N] [--hours N] [--quiet | --trace]
                        simulate --field-table
                 """)
@@ -44,6 +45,7 @@ struct Simulate {
             case "--quiet": isQuiet = true
             case "--trace": isTracing = true
             case "--network": kind = .network
+            case "--crashes": kind = .crashes
             case "--swarm": kind = .swarm
             case "--sleepers": kind = .sleepers
             case "--field": kind = .field
@@ -89,6 +91,7 @@ struct Simulate {
     private func play(_ seed: UInt64, _ kind: Kind) -> Bool {
         switch kind {
         case .network, .field, .fieldTable: return report(Simulation.run(seed: seed, isPrinting: !isQuiet))
+        case .crashes: return report(Simulation.run(seed: seed, isDurable: true, isPrinting: !isQuiet))
         case .sleepers: return report(Sleepers.run(seed: seed, isPrinting: !isQuiet))
         case .swarm:
             if !isQuiet, !Swarm.run(seed: seed).faults.isEmpty {
@@ -111,6 +114,12 @@ struct Simulate {
         repeat {
             if kind == nil || kind == .network, let fault = Simulation.run(seed: next).faults.first {
                 print("make sim SEED=\(next): \(fault)")
+                failures += 1
+            }
+            if kind == nil || kind == .crashes,
+                let fault = Simulation.run(seed: next, isDurable: true).faults.first
+            {
+                print("make sim CRASHES=\(next): \(fault)")
                 failures += 1
             }
             if kind == nil || kind == .swarm, let fault = Swarm.run(seed: next).faults.first {

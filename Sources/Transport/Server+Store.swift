@@ -1,0 +1,111 @@
+package import Clockwork
+internal import Engine
+package import Reactor
+package import Store
+
+/// What the engine wants kept goes to the store, a batch at a time: while one is on its way the next gathers (DESIGN
+/// §5, docs/adr/0005-durability.md).
+extension Server {
+    /// The store of a server, as the loop knows it.
+    struct Keeper {
+        let thread: StoreThread
+        let mailbox: Mailbox<StoreEvent>
+        /// Whether a batch is on its way.
+        var isBusy = false
+        /// Connections that are not read until less waits for the disk.
+        var resting: [Int] = []
+    }
+
+    /// Above how many bytes that wait for the disk connections rest: who writes fast then writes as fast as the disk.
+    private static let restAbove = 8 << 20
+
+    /// Keeps what has to survive in this database from now on: after the engine was restored from it, and before
+    /// `open`.
+    package func keep(in writer: consuming sending StoreWriter, _ profile: StoreProfile) throws(DatabaseError) {
+        let mailbox: Mailbox<StoreEvent>
+        do throws(ReactorError) {
+            mailbox = try Mailbox<StoreEvent>()
+            _ = try loop.add(mailbox)
+        } catch {
+            throw DatabaseError(code: 1, words: error.description)
+        }
+        let thread = try StoreThread(writer, profile) { mailbox.post([$0]) }
+        keeper = Keeper(thread: thread, mailbox: mailbox)
+    }
+
+    package func mailArrived(in mailbox: Token, now: Now) { takeStoreEvents(now) }
+
+    private func takeStoreEvents(_ now: Now) {
+        for event in keeper?.mailbox.drain() ?? [] {
+            switch event {
+            case .committed(let batch):
+                keeper?.isBusy = false
+                engine.committed(batch)
+            case .blocked: engine.storeChanged(.blocked, now: now)
+            case .resumed: engine.storeChanged(.ready, now: now)
+            case .failed: engine.storeChanged(.failed, now: now)
+            }
+            if let event = StoreReport(event) { report(.store(event)) }
+        }
+    }
+
+    /// Hands what has gathered to the store, if that has nothing to do.
+    func submitBatch(_ now: Now) {
+        guard let keeper else { return }
+        if !keeper.isBusy, let batch = engine.takeBatch() {
+            self.keeper?.isBusy = true
+            keeper.thread.submit(batch)
+        }
+        engine.noteUnwritten(now: now)
+        if !keeper.resting.isEmpty, !mustRest { wakeResting(now) }
+    }
+
+    // MARK: Who writes faster than the disk
+
+    /// Whether so much waits for the disk that nothing more should be read for now.
+    var mustRest: Bool { keeper != nil && engine.unwrittenSoFar() > Self.restAbove && !engine.refusesNow() }
+
+    /// The connection is read again when less waits.
+    func rest(_ slot: Int, _ token: Token) {
+        keeper?.resting.append(slot)
+        loop.setReading(token, false)
+    }
+
+    private func wakeResting(_ now: Now) {
+        let resting = keeper?.resting ?? []
+        keeper?.resting = []
+        // Who waits in the backlog is told again by it.
+        for slot in resting where !sockets[slot].isWaiting {
+            if let token = sockets[slot].token { loop.setReading(token, true) }
+        }
+    }
+
+    // MARK: The end
+
+    /// Waits until everything is safe, or cannot be: the loop does nothing else any more.
+    func finishStore(_ now: Now) {
+        guard let keeper else { return }
+        if let batch = engine.takeBatch() { keeper.thread.submit(batch) }
+        keeper.thread.stop()
+        takeStoreEvents(now)
+    }
+}
+
+/// What the owner hears of the store.
+package enum StoreReport: Equatable {
+    /// There is no space: who wants something kept is refused.
+    case blocked(DatabaseError)
+    /// There is space again.
+    case resumed
+    /// The disk failed: who wants something kept is refused until the gateway is started anew.
+    case failed(DatabaseError)
+
+    fileprivate init?(_ event: StoreEvent) {
+        switch event {
+        case .committed: return nil
+        case .blocked(let error): self = .blocked(error)
+        case .resumed: self = .resumed
+        case .failed(let error): self = .failed(error)
+        }
+    }
+}
