@@ -6,7 +6,7 @@ import socket
 from collections import deque
 
 import codec
-from codec import CONNACK, DISCONNECT, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK, V5
+from codec import CONNACK, DISCONNECT, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK, UNSUBACK, V5
 from ledger import read_payload
 
 
@@ -24,6 +24,7 @@ class Client:
         self.state = "away"
         # A CONNACK has come once, so that the server owes us a session.
         self.has_session = False
+        self.was_present = False
         self.socket = None
         self._in, self._out = bytearray(), b""
         world.clients.append(self)
@@ -113,7 +114,7 @@ class Client:
             self.ledger.complain("session", f"{self.name} has lost its session")
         if self.has_session:
             self.ledger.resumptions += 1
-        is_lost, self.has_session = self.has_session and not is_present, True
+        is_lost, self.has_session, self.was_present = self.has_session and not is_present, True, is_present
         self.state = "here"
         self.resume(is_lost, receive_maximum)
 
@@ -320,12 +321,63 @@ class Subscriber(Client):
             self._flips_at = now + self.random.uniform(0.05, 0.4)
 
 
-class Newcomer(Client):
-    """A session that begins while the gateway may die: once CONNACK has come, it must be there."""
+class Guest(Client):
+    """A session from its beginning to its end, a step in each round: what was answered holds after the kill."""
 
-    def goodbye(self):
-        self.leave()
-        self.world.clients.remove(self)
+    # Subscribes; is still subscribed, and unsubscribes; has no subscription; starts clean; has no session any more.
+    SUBSCRIBES, UNSUBSCRIBES, IS_UNSUBSCRIBED, STARTS_CLEAN, IS_NEW, IS_DONE = range(6)
+
+    def __init__(self, world, name):
+        super().__init__(world, name, V5)
+        self.step = self.SUBSCRIBES
+        self._is_unsure = False
+        self._has_asked = False
+
+    @property
+    def is_clean(self):
+        return self.step == self.STARTS_CLEAN
+
+    def connect(self):
+        if self.step in (self.STARTS_CLEAN, self.IS_NEW):
+            self.has_session = False
+        self._note_attempt(self.step == self.IS_NEW)
+        super().connect()
+
+    def _note_attempt(self, is_attempt):
+        """What was asked before without an answer may have been done, and the answer differs then."""
+        if is_attempt:
+            self._is_unsure, self._has_asked = self._has_asked, True
+
+    def resume(self, is_lost, receive_maximum):
+        self._note_attempt(self.step != self.IS_NEW)
+        self.world.acknowledged("CONNACK")
+        if self.step == self.SUBSCRIBES:
+            self.send(codec.subscribe(self.version, 1, "guests/#", 1), "SUBSCRIBE guests/#")
+        elif self.step in (self.UNSUBSCRIBES, self.IS_UNSUBSCRIBED):
+            self.send(codec.unsubscribe(self.version, 2, "guests/#"), "UNSUBSCRIBE guests/#")
+        elif self.step == self.STARTS_CLEAN:
+            self._next()
+        elif self.step == self.IS_NEW:
+            if self.was_present and not self._is_unsure:
+                self.ledger.complain("session", f"{self.name} has the session that it had ended")
+            self._next()
+
+    def heard(self, kind, first_byte, body):
+        self.note("<", f"{kind} {body.hex()}")
+        code = body[-1]
+        if kind == UNSUBACK:
+            # 0x11: there was no subscription.
+            expected = {0x11} if self.step == self.IS_UNSUBSCRIBED else {0, 0x11} if self._is_unsure else {0}
+            if code not in expected:
+                self.ledger.complain("subscription", f"{self.name} heard UNSUBACK {code:#x}")
+        elif kind != SUBACK or code != 1:
+            self.ledger.complain("flow", f"{self.name} heard {kind} {body.hex()}")
+        self._next()
+        self.world.acknowledged("SUBACK")
+
+    def _next(self):
+        self.step += 1
+        self._has_asked = False
 
 
 class Watcher(Client):

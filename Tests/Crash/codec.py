@@ -3,7 +3,7 @@
 V311, V5 = 4, 5
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, SUBACK = range(1, 10)
-PINGREQ, PINGRESP, DISCONNECT = 12, 13, 14
+UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 11, 12, 13, 14
 NAMES = {PUBACK: "PUBACK", PUBREC: "PUBREC", PUBREL: "PUBREL", PUBCOMP: "PUBCOMP"}
 
 # What the properties of CONNACK take, by identifier; the others are strings.
@@ -68,6 +68,11 @@ def acknowledge(kind, identifier):
 def subscribe(version, identifier, topic_filter, qos):
     properties = b"\0" if version == V5 else b""
     return frame(0x82, number(identifier) + properties + text(topic_filter) + bytes([qos]))
+
+
+def unsubscribe(version, identifier, topic_filter):
+    properties = b"\0" if version == V5 else b""
+    return frame(0xA2, number(identifier) + properties + text(topic_filter))
 
 
 PING = b"\xc0\0"

@@ -38,7 +38,7 @@ def line(number, outcome):
     plan = outcome.plan
     words = plan.words if outcome.is_reached else f"{plan.words} (not reached, killed)"
     early = f" after {len(plan.early_kills)} killed starts" if plan.early_kills and number > 1 else ""
-    return (f"round {number:3}: {words}, {plan.profile}, started in {outcome.start_seconds * 1_000:.0f} ms{early}: "
+    return (f"round {number:3}: {words}, {plan.profile} in {plan.sync_delay / 1_000:.0f} ms, started in {outcome.start_seconds * 1_000:.0f} ms{early}: "
             f"{outcome.acknowledged} acknowledged, {outcome.deliveries} delivered, {outcome.in_flight} in flight at the end"
             + (f", {outcome.complaints} COMPLAINTS" if outcome.complaints else ""))
 

@@ -5,18 +5,19 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "EndToEnd"))
 
-from clients import Newcomer, Publisher, Subscriber, Watcher  # noqa: E402
+from clients import Guest, Publisher, Subscriber, Watcher  # noqa: E402
 from codec import V311, V5  # noqa: E402
 from devices import ListeningDevice, PublishingDevice  # noqa: E402
 from gateway import BINARY, CRASH, Gateway  # noqa: E402
 from ledger import Ledger  # noqa: E402
-from plan import FAILPOINTS, plan  # noqa: E402
+from plan import ARRIVALS, FAILPOINTS, plan  # noqa: E402
 from world import World  # noqa: E402
 
 CONFIGURATION = """\
@@ -71,13 +72,16 @@ class Harness:
         self.seed = seed
         self.profile = profile
         (self.folder / "data").mkdir()
+        self.slow_disk = self.folder / "slow-disk.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", self.slow_disk,
+                        Path(__file__).with_name("slow_disk.c"), "-ldl"], check=True)
         self.ledger = Ledger()
         self.world = World(self.folder, self.ledger)
         self.world.kill = self._kill
         self.world.has_died = self._has_died
         self.world.tcp, self.world.udp = free_ports()
         self.gateway = None
-        self.is_over = True
+        self.is_over, self.is_killed = True, False
         self.newcomers = 0
         self._people()
 
@@ -155,32 +159,43 @@ class Harness:
     def _configuration(self, profile):
         return CONFIGURATION.format(folder=self.folder, profile=profile, tcp=self.world.tcp, udp=self.world.udp)
 
-    def start(self, profile, failpoint=None):
-        """Starts it; how long that took, or None when it did not start."""
-        under = ["env", f"DORMOUSE_CRASH={failpoint}"] if failpoint else []
+    def _under(self, chosen=None):
+        """What the gateway is started with, for a round: a disk of some speed, and perhaps a failpoint."""
+        values = [f"DORMOUSE_DATA={self.folder}/data", f"DORMOUSE_PROFILE={chosen.profile if chosen else self.profile or 'disk'}"]
+        if chosen:
+            values += [f"LD_PRELOAD={self.slow_disk}", f"WRITE_DELAY={chosen.write_delay}",
+                      f"SYNC_DELAY={chosen.sync_delay}"]
+        if chosen and chosen.mode in FAILPOINTS:
+            values += [f"DORMOUSE_CRASH={chosen.words}"]
+        return ["env", *values]
+
+    def start(self, chosen=None):
+        """Starts it, for a round or for the end; how long that took, or None when it did not start."""
         began = time.monotonic()
+        profile = chosen.profile if chosen else self.profile or "disk"
         try:
-            self.gateway = Gateway(self.folder, self._configuration(profile), under=under)
+            self.gateway = Gateway(self.folder, self._configuration(profile), under=self._under(chosen))
         except AssertionError as error:
             self.ledger.complain("process", f"the gateway does not start: {error}")
             return None
-        self.world.is_up, self.is_over = True, False
+        self.world.is_up, self.is_over, self.is_killed = True, False, False
         return time.monotonic() - began
 
-    def start_and_kill(self, profile, seconds):
+    def start_and_kill(self, chosen, seconds):
         """A start that does not get far."""
         configuration = self.folder / "gateway.conf"
-        configuration.write_text(self._configuration(profile))
+        configuration.write_text(self._configuration(chosen.profile))
         with open(self.folder / "early.log", "ab") as log:
-            process = subprocess.Popen([BINARY, "run", "--config", str(configuration)], stdin=subprocess.DEVNULL,
-                                       stdout=log, stderr=log, cwd=self.folder)
+            process = subprocess.Popen(
+                [*self._under(chosen), BINARY, "run", "--config", str(configuration)], stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, cwd=self.folder)
             time.sleep(seconds)
             process.kill()
             process.wait()
 
     def _kill(self):
         """SIGKILL, now."""
-        self.world.is_up = False
+        self.world.is_up, self.is_killed = False, True
         os.kill(self.gateway.process.pid, signal.SIGKILL)
         self.is_over = True
         self.world.note("harness", "!", "SIGKILL")
@@ -188,7 +203,7 @@ class Harness:
     def _has_died(self):
         """Whether the process has ended; one that is just ending is waited for."""
         try:
-            self.gateway.process.wait(0.5)
+            self.gateway.process.wait(0.1)
         except subprocess.TimeoutExpired:
             return False
         self.is_over = True
@@ -235,8 +250,8 @@ class Harness:
         outcome = Outcome(chosen)
         before = len(self.ledger.complaints), self.ledger.accepted, self.ledger.deliveries
         for seconds in chosen.early_kills if number > 1 else ():
-            self.start_and_kill(chosen.profile, seconds)
-        outcome.start_seconds = self.start(chosen.profile, chosen.words if chosen.mode in FAILPOINTS else None)
+            self.start_and_kill(chosen, seconds)
+        outcome.start_seconds = self.start(chosen)
         if outcome.start_seconds is None:
             return None
         self._load(chosen, is_first=number == 1)
@@ -250,6 +265,8 @@ class Harness:
         return outcome
 
     def _load(self, chosen, is_first):
+        self.world.trap = chosen.mode if chosen.mode in ARRIVALS else None
+        self._invite()
         self._come(chosen.returns)
         if chosen.has_newcomer and self.newcomers < NEWCOMERS_MAX and not is_first:
             self.newcomers += 1
@@ -257,7 +274,6 @@ class Harness:
             receiver = self.ledger.receiver(name, ["c/b/"], 2)
             self.subscribers.append(Subscriber(self.world, name, V5, "c/b/#", receiver, self.seed))
             self.subscribers[-1].connect()
-        self._guests()
         self.watch()
         self.world.shares = dict.fromkeys(self.publishers, chosen.share) \
             | dict.fromkeys([self.feeder, self.keeper, *self.senders], 1)
@@ -269,12 +285,12 @@ class Harness:
             self.world.run(20, lambda: self._is_over() or all(each.has_begun for each in self.ledger.receivers))
             self.world.is_paused = False
 
-    def _guests(self):
-        """Those of the round before have shown whether their session was kept; another one comes."""
-        for guest in self.guests[:-1]:
-            guest.goodbye()
-        self.guests = self.guests[-1:] + [Newcomer(self.world, f"guest-{self.ledger.round}", V5)]
-        self.guests[-1].connect()
+    def _invite(self):
+        """A new guest; those who have been through everything go."""
+        for guest in [guest for guest in self.guests if guest.step == Guest.IS_DONE]:
+            self.guests.remove(guest)
+            self.world.clients.remove(guest)
+        self.guests.append(Guest(self.world, f"guest-{self.ledger.round}"))
 
     def watch(self):
         watcher = Watcher(self.world, f"watcher-{self.ledger.round}")
@@ -284,17 +300,23 @@ class Harness:
     def _die(self, chosen):
         """Lets the load go on until the gateway ends; whether it did as planned."""
         world = self.world
-        if chosen.mode in FAILPOINTS:
+        if chosen.mode in FAILPOINTS + ARRIVALS:
             is_reached = world.run(3, self._is_over)
         elif chosen.mode == "stop":
             is_reached = not world.run(chosen.seconds, self._is_over)
             if is_reached:
                 self.stop()
         elif chosen.mode == "moment":
-            is_reached = not world.run(chosen.seconds, self._is_over)
+            # From another thread, so that it does not wait for a moment that suits the clients.
+            timer = threading.Timer(chosen.seconds, self._kill)
+            timer.start()
+            is_reached = world.run(chosen.seconds + 5, self._is_over) and self.is_killed
+            timer.cancel()
         else:
             world.run(chosen.seconds / 2, self._is_over)
             self._await_quiet()
+            for publisher in self.all_publishers:
+                publisher.quota = max(publisher.quota, publisher.window)
             world.trap, world.is_paused = chosen.mode, False
             is_reached = world.run(3, self._is_over)
         if chosen.mode in ("moment", "stop") and not is_reached:
@@ -314,7 +336,7 @@ class Harness:
     def finish(self):
         """Everybody comes back, nothing new is published, and all that is owed arrives; then the books are closed."""
         self.ledger.round += 1
-        if self.start(self.profile or "disk") is None:
+        if self.start() is None:
             return
         for each in self.subscribers:
             each.habit, each.delay = "always", 0
@@ -327,7 +349,7 @@ class Harness:
         self._bury()
         # What was acknowledged to the end does not come again after a stop in good order.
         self.ledger.round += 1
-        if self.start(self.profile or "disk") is None:
+        if self.start() is None:
             return
         repeated = self.ledger.repeated
         self._come([])

@@ -3,10 +3,12 @@
 import random
 from dataclasses import dataclass
 
-# How the gateway ends: at any moment; on the first acknowledgement of a burst; by a failpoint around a commit; and in
-# good order, which must not be worse than the others.
-MODES = ["moment", "PUBACK", "PUBREC", "PUBCOMP", "before-commit", "after-commit", "after-report", "stop"]
+# How the gateway ends: at any moment; on the first acknowledgement of a burst; on the first of these answers to somebody
+# who comes; by a failpoint around a commit; and in good order, which must not be worse than the others.
+BURSTS = ("PUBACK", "PUBREC", "PUBCOMP")
+ARRIVALS = ("CONNACK", "SUBACK")
 FAILPOINTS = ("before-commit", "after-commit", "after-report")
+MODES = ["moment", *BURSTS, *ARRIVALS, *FAILPOINTS, "stop"]
 PROFILES = ("disk", "process")
 
 
@@ -24,6 +26,9 @@ class Plan:
     returns: tuple
     has_newcomer: bool
     opens_stream: bool
+    # How long the disk takes for a write and for a sync, in microseconds; 0 is as fast as it is.
+    write_delay: int
+    sync_delay: int
     # How many messages a publisher may begin every 20 ms.
     share: int
 
@@ -33,7 +38,7 @@ class Plan:
 
 
 def plan(seed, number, profile=None):
-    """The plan of a round; rounds count from 1. In eight rounds each mode has its turn."""
+    """The plan of a round; rounds count from 1. In ten rounds each mode has its turn."""
     block = random.Random(f"{seed}/block/{(number - 1) // len(MODES)}")
     modes = block.sample(MODES, len(MODES))
     dice = random.Random(f"{seed}/round/{number}")
@@ -44,4 +49,6 @@ def plan(seed, number, profile=None):
         commit=int(2 ** dice.uniform(0, 7)),
         early_kills=tuple(dice.uniform(0.0, 0.06) for _ in range(dice.choice([0, 0, 0, 1, 2]))),
         returns=tuple(dice.random() < 0.25 for _ in range(4)), has_newcomer=dice.random() < 0.4,
-        opens_stream=dice.random() < 0.5, share=dice.choice([1, 2, 4]))
+        opens_stream=dice.random() < 0.5,
+        write_delay=dice.choice([0, 0, 100, 1_000]), sync_delay=dice.choice([0, 2_000, 10_000, 30_000]),
+        share=dice.choice([2, 8, 30]))

@@ -30,7 +30,7 @@ def test_nothing_acknowledged_is_lost_by_kills_and_restarts():
 def test_the_harness_notices_a_gateway_that_keeps_nothing(tmp_path):
     run = crash("--rounds", "3", "--seed", "1", "--durability", "none", "--folder", str(tmp_path / "run"))
     assert run.returncode == 1
-    assert "session not present after a restart: 0" not in run.stdout
+    assert "session lost, or there again: 0" not in run.stdout
     assert "acknowledged and lost: 0" not in run.stdout
 
 
