@@ -130,19 +130,4 @@ extension ConfigurationDraft {
             .warning, at: statement.location,
             "\"user\" is not supported yet: the process stays who it is; start it as \(statement.text.quoted)")
     }
-
-    /// `durability`: this version can promise one of the three.
-    mutating func setDurability(_ statement: Statement) {
-        let usage = Directive.Reading.word(Durability.allCases.map { $0.rawValue }) { _, _ in }
-        guard let word = oneWord(statement, usage) else { return }
-        guard let asked = Durability(rawValue: word) else {
-            reportMismatch(statement, word, usage)
-            return
-        }
-        guard asked != .none else { return }
-        report(
-            .warning, at: statement.location,
-            "\"durability \(word)\" is not supported yet: this version keeps everything in memory, an "
-                + "acknowledgement does not survive the process, and `durability none` is what holds")
-    }
 }

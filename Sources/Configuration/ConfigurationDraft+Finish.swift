@@ -4,6 +4,7 @@ extension ConfigurationDraft {
         if configuration.logging.destinations.isEmpty, hasMissingLogDestination {
             configuration.logging.destinations = [.stderr]
         }
+        finishPersistence()
         checkLimits(mainFile)
         checkRedirection(mainFile)
         // A file that could not be read has no listeners to speak of.

@@ -24,6 +24,8 @@ struct ConfigurationDraft {
     /// Whether `log_dest` or `log_type` has replaced the defaults.
     var hasLogDestinations = false
     var hasLogTypes = false
+    /// What was said about data on disk.
+    var persistence = PersistenceDraft()
     /// Whether a log destination was asked for that this version does not have.
     var hasMissingLogDestination = false
     private var firstLines: [Place: FileLocation] = [:]

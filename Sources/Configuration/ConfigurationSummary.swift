@@ -6,8 +6,18 @@ extension GatewayConfiguration {
     /// what full queues do, and each limit by its directive.
     package var summary: [String] {
         listeners.map { $0.summary }
-            + ["durability \(durability.rawValue)", "queue_full_policy \(broker.queueFullPolicy.rawValue)"]
+            + [persistenceSummary, "durability \(durability.rawValue)"]
+            + ["queue_full_policy \(broker.queueFullPolicy.rawValue)"]
             + limits.summary
+    }
+}
+
+extension GatewayConfiguration {
+    /// `persistence true, in /var/lib/dormouse`.
+    fileprivate var persistenceSummary: String {
+        guard let persistence else { return "persistence false" }
+        let retained = persistence.keepsRetained ? "" : ", without retained messages"
+        return "persistence true, in \(persistence.directory.escapedForTerminal)\(retained)"
     }
 }
 

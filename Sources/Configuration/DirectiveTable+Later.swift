@@ -5,7 +5,7 @@ extension DirectiveTable {
         "TLS comes with a later version; until then keep the listener on 127.0.0.1 behind a TLS proxy or a tunnel"
     private static let noPlugins =
         "the gateway loads no plugins; password_file and acl_file will come in a later version"
-    private static let inMemory = "this version keeps everything in memory"
+    private static let atOnce = "what has to survive is written at once, not from time to time"
 
     /// What would make the gateway safer than it is: without it the gateway must not start, for it would be open
     /// where the operator believes it closed.
@@ -50,12 +50,9 @@ extension DirectiveTable {
 
     /// What the gateway can run without, with the operator told what holds instead.
     static let laterRows: [Directive] = [
-        .later(.warning, "persistence", unless: "false", inMemory + ": all of it is lost when the process ends"),
-        .later(.warning, "retained_persistence", unless: "false", inMemory + ", retained messages too"),
-        .later(.warning, "persistence_location", inMemory + "; the directory is not used"),
-        .later(.warning, "persistence_file", inMemory + "; the file is not used"),
-        .later(.warning, "autosave_interval", inMemory + "; nothing is saved"),
-        .later(.warning, "autosave_on_changes", unless: "false", inMemory + "; nothing is saved"),
+        .never(.warning, "persistence_file", "the database in persistence_location is called dormouse.db"),
+        .never(.warning, "autosave_interval", atOnce),
+        .never(.warning, "autosave_on_changes", unless: "false", atOnce),
         .later(.warning, "log_facility", "there is no syslog yet; lines go to where log_dest says"),
         .later(.warning, "log_timestamp_format", "times are written in their one fixed form"),
         .later(.warning, "max_inflight_bytes", unless: "0", "max_inflight_messages alone bounds what is in flight"),

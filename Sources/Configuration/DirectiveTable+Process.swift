@@ -8,6 +8,9 @@ extension DirectiveTable {
         .flag("connection_messages") { $0.configuration.logging.hasConnectionMessages = $1 },
         .text("pid_file", "a file") { $0.configuration.pidFile = $1.text },
         .text("user", "a user name") { $0.setUser($1) },
+        .flag("persistence") { $0.persistence.isOn = $1 },
+        .text("persistence_location", "a directory") { $0.persistence.settings.directory = $1.text },
+        .flag("retained_persistence") { $0.persistence.settings.keepsRetained = $1 },
         .own("durability", "disk, process or none") { $0.setDurability($1) },
     ]
 }

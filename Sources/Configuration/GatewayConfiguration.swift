@@ -13,7 +13,9 @@ package struct GatewayConfiguration: Equatable, Sendable {
     package var answers = AnswerSettings()
     /// What is logged and where to.
     package var logging = LogSettings()
-    /// What an acknowledgement promises: DESIGN §5.
+    /// Where what has to survive is kept; nil keeps everything in memory (`persistence`).
+    package var persistence: PersistenceSettings?
+    /// What an acknowledgement promises: DESIGN §5. Something else than `none` only with `persistence`.
     package var durability = Durability.none
     /// Where the executable writes its process id; nil writes none.
     package var pidFile: String?

@@ -138,3 +138,23 @@ extension Engine {
         }
     }
 }
+
+/// What an engine holds, in numbers.
+package struct Holdings: Equatable {
+    package var sessions: Int
+    package var devices: Int
+    package var subscriptions: Int
+    /// That wait or are on their way.
+    package var messages: Int
+    package var retained: Int
+}
+
+extension Engine {
+    package var holdings: Holdings {
+        let gauges = broker.gauges
+        return Holdings(
+            sessions: gauges.offlineSessions + gauges.connectedClients + gauges.connectedDevices,
+            devices: gateway.deviceCount, subscriptions: gauges.subscriptions, messages: gauges.heldMessages,
+            retained: gauges.retainedMessages)
+    }
+}

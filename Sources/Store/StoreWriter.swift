@@ -3,7 +3,9 @@ package import Journal
 internal import Messaging
 
 /// Puts batches of the journal into the tables.
-package final class StoreWriter {
+///
+/// One thread at a time uses it and its database: it is handed over whole, and who hands it over keeps nothing of it.
+package final class StoreWriter: @unchecked Sendable {
     private let database: Database
     private let statements: Statements
 

@@ -1,5 +1,5 @@
 package import Clockwork
-internal import Engine
+package import Engine
 package import Reactor
 package import Store
 
@@ -19,9 +19,19 @@ extension Server {
     /// Above how many bytes that wait for the disk connections rest: who writes fast then writes as fast as the disk.
     private static let restAbove = 8 << 20
 
+    /// Gives the engine what an earlier one had. Before `keep`.
+    package func restore(from store: StoreDirectory) throws(DatabaseError) -> Restoration {
+        let started = ContinuousClock.now
+        var restorer = EngineRestorer(now: loop.now)
+        try store.read { restorer.take($0, into: &engine) }
+        restorer.finish(&engine)
+        return Restoration(
+            holdings: engine.holdings, omitted: restorer.omitted, duration: ContinuousClock.now - started)
+    }
+
     /// Keeps what has to survive in this database from now on: after the engine was restored from it, and before
     /// `open`.
-    package func keep(in writer: consuming sending StoreWriter, _ profile: StoreProfile) throws(DatabaseError) {
+    package func keep(in writer: StoreWriter, _ profile: StoreProfile) throws(DatabaseError) {
         let mailbox: Mailbox<StoreEvent>
         do throws(ReactorError) {
             mailbox = try Mailbox<StoreEvent>()
@@ -89,6 +99,14 @@ extension Server {
         keeper.thread.stop()
         takeStoreEvents(now)
     }
+}
+
+/// What was there when a gateway was started.
+package struct Restoration: Equatable {
+    package var holdings: Holdings
+    /// Records that refer to something that is not there, or make no sense.
+    package var omitted: Int
+    package var duration: Duration
 }
 
 /// What the owner hears of the store.

@@ -6,6 +6,7 @@ import Engine
 import Glibc
 import Logging
 import Reactor
+import Store
 import Transport
 
 /// `dormouse run`: the gateway.
@@ -35,19 +36,38 @@ struct Run: ParsableCommand {
             server = try Server(settings: settings, seed: Process.seed, report: { log.report($0) })
             try server.loop.watchSignals()
             log.say(.notice, "\(Version.text) starting with \(try? file.path(), default: "")")
+        } catch {
+            throw Failure.runtime(error.description)
+        }
+        try openStore(configuration, server, log)
+        do throws(ReactorError) {
             try server.open(configuration.listeners.map { ListenerPlan($0) })
         } catch {
             throw Failure.runtime(error.description)
         }
-        log.say(.notice, "data: in memory only; persistence comes with a later version")
-        log.say(
-            .notice,
-            "durability \(configuration.durability.rawValue): sessions, queues and retained messages end "
-                + "with the process")
         try writeProcessID(configuration.pidFile)
         server.run()
         if let pidFile = configuration.pidFile { unlink(pidFile) }
         log.say(.notice, "stopped")
+    }
+
+    /// What the gateway had when it ended is there again, and what has to survive is kept from now on.
+    private func openStore(_ configuration: GatewayConfiguration, _ server: Server, _ log: Log) throws {
+        log.say(.notice, configuration.durability.words)
+        guard let persistence = configuration.persistence else { return }
+        do throws(DatabaseError) {
+            let profile = configuration.durability == .disk ? StoreProfile.disk : .process
+            let store = try StoreDirectory(path: persistence.directory, isDurable: profile == .disk)
+            let restored = try server.restore(from: store)
+            try server.keep(in: store.takeWriter(), profile)
+            log.say(.notice, "data in \(persistence.directory): \(restored.words)")
+            guard restored.omitted > 0 else { return }
+            log.say(
+                .warning,
+                "\(restored.omitted) records refer to what is not there, or make no sense: they were left out")
+        } catch {
+            throw Failure.runtime("persistence_location \(persistence.directory): \(error)")
+        }
     }
 
     private func refuseWrongUser(_ configuration: GatewayConfiguration) throws {

@@ -18,6 +18,7 @@ extension EngineSettings {
         deviceTopicsMax = configuration.limits.deviceTopicsMax
         datagramBytesMax = configuration.limits.packetBytesMax
         logsSubscriptions = !configuration.logging.types.isDisjoint(with: [.subscribe, .unsubscribe])
+        durability = ByteString(configuration.durability.rawValue)
         broker = BrokerLimits(configuration)
         connections = ConnectionLimits(configuration)
         gateway = Gateway.Configuration(configuration)
@@ -63,6 +64,8 @@ extension BrokerLimits {
         queuesQoS0 = configuration.broker.queuesQoS0
         retainAvailable = configuration.broker.isRetainAvailable
         sharedSubscriptionsAvailable = configuration.broker.sharesSubscriptions
+        isDurable = configuration.persistence != nil
+        retainedIsDurable = configuration.persistence?.keepsRetained ?? false
     }
 }
 

@@ -1,6 +1,8 @@
 import Authentication
 import Bytes
+import Configuration
 import ConnectionCore
+import Engine
 import GatewayCore
 import MQTTWire
 import Messaging
@@ -124,5 +126,25 @@ extension QueueLog {
         case .allFull: "the room for all queues together is used up"
         case .allHaveRoom(let count): "there is room in the queues again; \(count) messages found none"
         }
+    }
+}
+
+extension Durability {
+    /// What an acknowledgement promises, for the log.
+    var words: String {
+        switch self {
+        case .disk: "durability disk: what is acknowledged is on disk, and outlives the power"
+        case .process: "durability process: what is acknowledged outlives the process; the disk has it a second later"
+        case .none: "durability none: everything is in memory; sessions and messages end with the process"
+        }
+    }
+}
+
+extension Restoration {
+    /// What was there, for the log.
+    var words: String {
+        "\(holdings.sessions) sessions, \(holdings.devices) devices, \(holdings.subscriptions) subscriptions, "
+            + "\(holdings.messages) messages that wait, \(holdings.retained) retained, read in "
+            + "\(duration.components.seconds * 1_000 + duration.components.attoseconds / 1_000_000_000_000_000) ms"
     }
 }

@@ -134,7 +134,7 @@ package struct World {
     }
 
     /// What the transport does at the end of a turn.
-    mutating func pump() {
+    package mutating func pump() {
         submitBatch()
         for _ in 0..<4 {
             engine.takeDirty(into: &dirty)
