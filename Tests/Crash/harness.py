@@ -161,11 +161,10 @@ class Harness:
 
     def _under(self, chosen=None):
         """What the gateway is started with, for a round: a disk of some speed, and perhaps a failpoint."""
-        values = [f"DORMOUSE_DATA={self.folder}/data", f"DORMOUSE_PROFILE={chosen.profile if chosen else self.profile or 'disk'}"]
-        if chosen:
-            values += [f"LD_PRELOAD={self.slow_disk}", f"WRITE_DELAY={chosen.write_delay}",
-                      f"SYNC_DELAY={chosen.sync_delay}"]
-        if chosen and chosen.mode in FAILPOINTS:
+        if not chosen:
+            return []
+        values = [f"LD_PRELOAD={self.slow_disk}", f"WRITE_DELAY={chosen.write_delay}", f"SYNC_DELAY={chosen.sync_delay}"]
+        if chosen.mode in FAILPOINTS:
             values += [f"DORMOUSE_CRASH={chosen.words}"]
         return ["env", *values]
 
