@@ -35,7 +35,7 @@ extension Engine {
     /// wait until `committed` has its number.
     package mutating func takeBatch() -> JournalBatch? {
         guard broker.journal.isOn else { return nil }
-        gateway.appendRecords(to: &broker.journal)
+        appendDeviceRecords()
         return broker.journal.takeBatch()
     }
 
@@ -84,7 +84,7 @@ extension Engine {
             connections.abandonGated(into: &connectionEffects)
             safety.held.abandon()
         } else {
-            gateway.appendRecords(to: &broker.journal)
+            appendDeviceRecords()
             safety.held.settle(until: broker.journal.lastBatch)
         }
         broker.setStorage(isRefusing: safety.isRefusing)
@@ -121,8 +121,17 @@ extension Engine {
     mutating func noteDeviceRecords() -> Bool {
         guard gateway.durableChanges != safety.deviceChanges else { return false }
         safety.deviceChanges = gateway.durableChanges
-        if !safety.isRefusing { gateway.appendRecords(to: &broker.journal) }
+        if !safety.isRefusing { appendDeviceRecords() }
         return true
+    }
+
+    /// The journal is the broker's, and so are the names of topics: it is lent out meanwhile.
+    private mutating func appendDeviceRecords() {
+        guard broker.journal.isOn else { return }
+        var journal = Journal(isOn: false)
+        swap(&journal, &broker.journal)
+        gateway.appendRecords(to: &journal) { broker.name(of: $0) }
+        swap(&journal, &broker.journal)
     }
 
     /// The datagram that was appended last waits for the disk, if it is to or something to the same device does.
