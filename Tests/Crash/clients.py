@@ -9,6 +9,9 @@ import codec
 from codec import CONNACK, DISCONNECT, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK, UNSUBACK, V5
 from ledger import read_payload
 
+# Of the topics that a publisher has opened, how many it still publishes to.
+STREAMS_IN_USE = 6
+
 
 class Client:
     """A client with a durable session, over a socket that does not block. States: away, connecting, here."""
@@ -143,6 +146,7 @@ class Publisher(Client):
     def __init__(self, world, name, version, streams, seed, window=10, reuses_identifiers=False):
         super().__init__(world, name, version)
         self.random = random.Random(f"{seed}/{name}")
+        # What it publishes to, of which the last few are in use.
         self.streams = streams
         self.window = self.allowed = window
         self.reuses_identifiers = reuses_identifiers
@@ -165,7 +169,7 @@ class Publisher(Client):
         while self.state == "here" and self.quota > 0 and not self.world.is_paused \
                 and len(self.in_flight) < self.allowed:
             self.quota -= 1
-            self._publish(self.random.choice(self.streams), self._identifier())
+            self._publish(self.random.choice(self.streams[-STREAMS_IN_USE:]), self._identifier())
 
     def _publish(self, stream, identifier):
         number = stream.send(self.ledger.round, stream.retain and self.random.random() < 0.2)

@@ -61,9 +61,12 @@ def summary(harness, outcomes):
     ledger = harness.ledger
     counts = Counter(complaint.kind for complaint in ledger.complaints)
     lines = table(outcomes)
-    lines += ["", f"{ledger.sent} messages sent, {ledger.accepted} acknowledged, {ledger.deliveries} delivered, "
-              f"{ledger.repeated} of them repeated at QoS 1; {ledger.resumptions} sessions resumed, "
-              f"{sum(each.wakes for each in harness.listeners)} wakes, {ledger.retained_looks} looks at retained values"]
+    by_devices = sum(stream.accepted_count for sender in harness.senders for stream in sender.streams)
+    to_devices = sum(each.receiver.delivered for each in harness.listeners)
+    lines += ["", f"{ledger.sent} messages sent, {ledger.accepted} acknowledged ({by_devices} by devices), "
+              f"{ledger.deliveries} delivered ({to_devices} to devices), {ledger.repeated} of them repeated at QoS 1; "
+              f"{ledger.resumptions} sessions resumed, {sum(each.wakes for each in harness.listeners)} wakes, "
+              f"{ledger.retained_looks} looks at retained values"]
     return lines + [f"{words}: {counts[kind]}" for kind, words in KINDS.items()]
 
 

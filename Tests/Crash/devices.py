@@ -4,6 +4,7 @@ import random
 import selectors
 import socket
 
+from clients import STREAMS_IN_USE
 from codec import SN, number
 from ledger import read_payload
 
@@ -113,6 +114,7 @@ class Device:
             self.ledger.complain("refused", f"{self.name} heard CONNACK {body.hex()}")
         self.is_connected = True
         self.answered()
+        self.world.acknowledged("SN CONNACK")
 
     # MARK: what kinds of devices do
 
@@ -127,14 +129,12 @@ class Device:
 
 
 class PublishingDevice(Device):
-    """Registers its topics, the later ones when a round says so, and publishes one message after the other."""
+    """Registers its topics, to which rounds add new ones, and publishes one message after the other."""
 
     def __init__(self, world, name, seed, streams, node=None):
         super().__init__(world, name, seed, node)
         self.streams = streams
         self.quota = 0
-        # How many of the streams it may use by now.
-        self.streams_open = 2
         self.topic_ids = {}
         # The message under way: stream, number, MsgId, and whether PUBREC has come.
         self._message = None
@@ -142,18 +142,23 @@ class PublishingDevice(Device):
     def act(self, now):
         if not self.is_connected:
             return self.connect()
-        unknown = [stream for stream in self.streams[:self.streams_open] if stream.topic not in self.topic_ids]
-        if unknown:
-            message_id = self.next_message_id()
-            self._registering = (message_id, unknown[0].topic)
-            self.ask(SN.REGISTER, number(0) + number(message_id) + unknown[0].topic.encode(), SN.REGACK)
-        elif self._message:
+        in_use = self.streams[-STREAMS_IN_USE:]
+        if self._message and (self._message[3] or self._message[0].topic in self.topic_ids):
             self._send()
+        elif unknown := next((stream.topic for stream in in_use if stream.topic not in self.topic_ids), None):
+            self._register(unknown)
+        elif self._message:
+            self._register(self._message[0].topic)
         elif self.quota > 0 and not self.world.is_paused:
             self.quota -= 1
-            stream = self.random.choice(self.streams[:self.streams_open])
+            stream = self.random.choice(in_use)
             self._message = [stream, stream.send(self.ledger.round), self.next_message_id(), False]
             self._send()
+
+    def _register(self, topic):
+        message_id = self.next_message_id()
+        self._registering = (message_id, topic)
+        self.ask(SN.REGISTER, number(0) + number(message_id) + topic.encode(), SN.REGACK)
 
     def _send(self):
         stream, count, message_id, is_received = self._message
@@ -190,6 +195,7 @@ class PublishingDevice(Device):
             self.ledger.complain("topic id", f"{self.name} got {topic_id} for {topic}, which has another topic already")
         self.topic_ids[topic] = topic_id
         self.answered()
+        self.world.acknowledged("REGACK")
 
     def _acknowledged(self, message_id, code):
         if not self._message or message_id != self._message[2]:
@@ -265,6 +271,7 @@ class ListeningDevice(Device):
         elif kind == SN.DISCONNECT and is_expected:
             self.is_asleep = True
             self.answered()
+            self.world.acknowledged("SN DISCONNECT")
         elif kind == SN.PINGRESP and is_expected:
             self.answered()
 
@@ -278,6 +285,7 @@ class ListeningDevice(Device):
         if self._subscribed == len(self.filters) and not self.receiver.has_begun:
             self.receiver.begin()
         self.answered()
+        self.world.acknowledged("SN SUBACK")
 
     def _learn(self, topic_id, topic):
         known = self.topics.get(topic_id)

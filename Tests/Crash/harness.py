@@ -41,6 +41,7 @@ sleep_queue_bytes 60000000
 """
 
 NEWCOMERS_MAX = 3
+DEVICE_GUESTS_MAX = 3
 # How long nothing may come, at the end, before what is missing counts as lost.
 PATIENCE = 5.0
 
@@ -104,8 +105,8 @@ class Harness:
                                 seed, window=4)
         self.keeper = Publisher(world, "keeper", V311, streams("keeper", "r", [1, 1, 1, 1], retain=True), seed, window=5)
         self.senders = [
-            PublishingDevice(world, "sn-pub", seed, streams("sn-pub", "n/x", [1, 2, 1, 2, 1, 2])),
-            PublishingDevice(world, "sn-pub-node", seed, streams("sn-pub-node", "n/y", [2, 1, 2, 1]), node=b"\x07\x01"),
+            PublishingDevice(world, "sn-pub", seed, streams("sn-pub", "n/x", [1, 2])),
+            PublishingDevice(world, "sn-pub-node", seed, streams("sn-pub-node", "n/y", [2, 1]), node=b"\x07\x01"),
         ]
 
         def subscriber(name, version, prefix, qos, **options):
@@ -139,6 +140,7 @@ class Harness:
             listener("active-1", ["d/t/0", "d/t/1"], 2, is_sleeper=False),
         ]
         self.guests = []
+        self.device_guests = []
 
     @property
     def all_publishers(self):
@@ -276,9 +278,8 @@ class Harness:
         self.watch()
         self.world.shares = dict.fromkeys(self.publishers, chosen.share) \
             | dict.fromkeys([self.feeder, self.keeper, *self.senders], 1)
-        for sender in self.senders:
-            if chosen.opens_stream:
-                sender.streams_open = min(sender.streams_open + 1, len(sender.streams))
+        if chosen.opens_stream or chosen.mode == "REGACK":
+            self._open_streams()
         self.world.is_paused = is_first
         if is_first:
             self.world.run(20, lambda: self._is_over() or all(each.has_begun for each in self.ledger.receivers))
@@ -290,6 +291,23 @@ class Harness:
             self.guests.remove(guest)
             self.world.clients.remove(guest)
         self.guests.append(Guest(self.world, f"guest-{self.ledger.round}"))
+        # A device that comes, subscribes and goes to sleep meanwhile; after some rounds it is out of reach.
+        name = f"device-{self.ledger.round}"
+        receiver = self.ledger.receiver(name, ["d/s/"], 1)
+        self.device_guests.append(ListeningDevice(self.world, name, self.seed, ["d/s/0", "d/s/#"], receiver))
+        if len(self.device_guests) > DEVICE_GUESTS_MAX:
+            gone = self.device_guests.pop(0)
+            gone.close()
+            self.world.clients.remove(gone)
+            self.ledger.receivers.remove(gone.receiver)
+
+    def _open_streams(self):
+        """New topics, which devices register, and which are registered with devices."""
+        number = self.ledger.round
+        for publisher, place in [(self.senders[0], "n/x"), (self.senders[1], "n/y"), (self.feeder, "d/s"),
+                                 (self.feeder, "d/t")]:
+            topic = f"{place}/new-{number}"
+            publisher.streams.append(self.ledger.stream(publisher.name, topic, 1 + number % 2))
 
     def watch(self):
         watcher = Watcher(self.world, f"watcher-{self.ledger.round}")

@@ -51,6 +51,10 @@ class Stream:
     def sent(self):
         return len(self.sent_in) - 1
 
+    @property
+    def accepted_count(self):
+        return len(self.accepted_in) - self.accepted_in.count(None)
+
     def send(self, round_number, is_deletion=False):
         self.sent_in.append(round_number)
         self.accepted_in.append(None)
@@ -79,23 +83,32 @@ def read_payload(payload):
 class Receiver:
     """What one subscriber, or a group that shares a subscription, gets."""
 
-    def __init__(self, ledger, name, streams, qos, is_group=False):
+    def __init__(self, ledger, name, prefixes, qos, is_group=False):
         self.ledger = ledger
         self.name = name
+        self.prefixes = tuple(prefixes)
         self.qos = qos
         self.is_group = is_group
-        self.streams = {stream.topic: stream for stream in streams}
+        self.has_begun = False
+        self.streams = {}
         # By topic: how often each number came, the highest that came, and from where on all are due.
-        self.counts = {topic: Counter() for topic in self.streams}
+        self.counts = {}
         self.highest = Counter()
         self.first = {}
+        for stream in ledger.streams.values():
+            self.add(stream)
 
-    @property
-    def has_begun(self):
-        return bool(self.first)
+    def add(self, stream):
+        """A topic that there is from now on."""
+        if stream.topic.startswith(self.prefixes):
+            self.streams[stream.topic] = stream
+            self.counts[stream.topic] = Counter()
+            if self.has_begun:
+                self.first[stream.topic] = 1
 
     def begin(self):
         """The subscription was acknowledged: what is sent from now on is due."""
+        self.has_begun = True
         self.first = {topic: stream.sent + 1 for topic, stream in self.streams.items()}
 
     def take(self, topic, number):
@@ -128,6 +141,10 @@ class Receiver:
                     yield stream, number
 
     @property
+    def delivered(self):
+        return sum(sum(counts.values()) for counts in self.counts.values())
+
+    @property
     def has_all(self):
         return next(self.missing(), None) is None
 
@@ -153,12 +170,13 @@ class Ledger:
     def stream(self, publisher, topic, qos, retain=False):
         assert topic not in self.streams
         self.streams[topic] = Stream(publisher, topic, qos, retain)
+        for receiver in self.receivers:
+            receiver.add(self.streams[topic])
         return self.streams[topic]
 
     def receiver(self, name, prefixes, qos, is_group=False):
         """Of all streams whose topics begin with one of these."""
-        streams = [stream for topic, stream in self.streams.items() if topic.startswith(tuple(prefixes))]
-        self.receivers.append(Receiver(self, name, streams, qos, is_group))
+        self.receivers.append(Receiver(self, name, prefixes, qos, is_group))
         return self.receivers[-1]
 
     def words(self, stream, number):
@@ -197,4 +215,4 @@ class Ledger:
 
     @property
     def accepted(self):
-        return sum(len(stream.accepted_in) - stream.accepted_in.count(None) for stream in self.streams.values())
+        return sum(stream.accepted_count for stream in self.streams.values())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 # How the gateway ends: at any moment; on the first acknowledgement of a burst; on the first of these answers to somebody
 # who comes; by a failpoint around a commit; and in good order, which must not be worse than the others.
 BURSTS = ("PUBACK", "PUBREC", "PUBCOMP")
-ARRIVALS = ("CONNACK", "SUBACK")
+ARRIVALS = ("CONNACK", "SUBACK", "SN CONNACK", "SN SUBACK", "SN DISCONNECT", "REGACK")
 FAILPOINTS = ("before-commit", "after-commit", "after-report")
 MODES = ["moment", *BURSTS, *ARRIVALS, *FAILPOINTS, "stop"]
 PROFILES = ("disk", "process")
@@ -38,7 +38,7 @@ class Plan:
 
 
 def plan(seed, number, profile=None):
-    """The plan of a round; rounds count from 1. In ten rounds each mode has its turn."""
+    """The plan of a round; rounds count from 1. Each mode has its turn before any comes again."""
     block = random.Random(f"{seed}/block/{(number - 1) // len(MODES)}")
     modes = block.sample(MODES, len(MODES))
     dice = random.Random(f"{seed}/round/{number}")
