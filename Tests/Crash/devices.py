@@ -33,6 +33,7 @@ class Device:
         self._request = None
         self._expected = None
         self._sent_at = 0.0
+        self._asked_to_sleep_at = -10.0
         self._message_id = self.random.randrange(1, 60_000)
         self.is_connected = False
 
@@ -46,6 +47,8 @@ class Device:
     def say(self, kind, body=b""):
         self.note(">", f"{SN.NAMES.get(kind, kind)} {body[:48]!r}")
         message = SN.message(kind, body)
+        if kind == SN.DISCONNECT:
+            self._asked_to_sleep_at = self.world.now()
         try:
             self.socket.sendto(SN.wrap(self.node, message) if self.node else message, (self.world.host, self.world.udp))
         except OSError:
@@ -92,11 +95,14 @@ class Device:
             self.note("<", f"{SN.NAMES.get(kind, kind)} {body[:48]!r}")
             self.world.heard += 1
             if kind == SN.DISCONNECT and SN.DISCONNECT not in (self._expected or ()):
-                self._forgotten()
+                # One that was sent again is answered again; a gateway that has forgotten us says so again. One that
+                # stops tells those who are awake.
+                if self.world.is_stopping or self.world.now() - self._asked_to_sleep_at > 2:
+                    self._ended()
             else:
                 self.heard(kind, body)
 
-    def _forgotten(self):
+    def _ended(self):
         """DISCONNECT that we did not ask for: we connect again."""
         if not self.is_connected:
             return

@@ -218,7 +218,7 @@ class Harness:
 
     def stop(self):
         """SIGTERM, and the end that follows."""
-        self.world.is_up = False
+        self.world.is_up, self.world.is_stopping = False, True
         self.gateway.process.terminate()
         self.world.run(15, lambda: self.gateway.process.poll() is not None)
         if self.gateway.process.poll() != 0:
@@ -233,6 +233,7 @@ class Harness:
         self.world.is_up = False
         self.world.trap = None
         self.world.run(2, lambda: all(getattr(client, "state", "away") == "away" for client in self.world.clients))
+        self.world.is_stopping = False
         for client in list(self.world.clients):
             if isinstance(client, Watcher):
                 client.close()

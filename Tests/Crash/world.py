@@ -19,6 +19,8 @@ class World:
         self.kill = lambda: None
         # Whether the gateway is meant to run: what happens to clients while it is not is nobody's fault.
         self.is_up = False
+        # It was told to stop.
+        self.is_stopping = False
         # Whether the process has ended by itself.
         self.has_died = lambda: False
         # Rises with whatever is heard.
