@@ -210,6 +210,7 @@ extension Broker {
     /// - Returns: false if there is no such session.
     package mutating func restoreLink(_ link: LinkID, _ offer: SessionOffer, isAttached: Bool) -> Bool {
         guard let slot = session(named: offer.clientID), sessions[slot].attachment == nil else { return false }
+        sessions[slot].lastPacketIdentifier = offer.firstPacketIdentifier &- 1
         guard isAttached else {
             sessions[slot].sleepRules = sleepRules.place(of: offer.sleepQueue)
             return true

@@ -82,7 +82,7 @@ extension Engine {
     private mutating func refusalChanged(_ now: Now) {
         if safety.isRefusing {
             connections.abandonGated(into: &connectionEffects)
-            safety.held.abandon()
+            for path in safety.held.abandon() { gateway.answerLost(to: path) }
         } else {
             appendDeviceRecords()
             safety.held.settle(until: broker.journal.lastBatch)
@@ -143,7 +143,9 @@ extension Engine {
         safety.held.note(path, until: batch, safe: safety.batch)
         outbox.takeLast { datagram in
             let isKept = !safety.isRefusing && safety.held.append(datagram, to: path, until: batch)
-            if !isKept { datagramCounters.lostUnsafe += 1 }
+            guard !isKept else { return }
+            datagramCounters.lostUnsafe += 1
+            gateway.answerLost(to: path)
         }
     }
 }

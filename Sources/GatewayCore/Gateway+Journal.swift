@@ -36,6 +36,11 @@ extension Gateway {
         unwritten.devices.append(slot)
     }
 
+    /// Something for the device that is there was not sent: a topic id may have been in it.
+    package mutating func answerLost(to path: DatagramPath) {
+        if let slot = table.slot(at: path) { table[slot].topics.doubtAll() }
+    }
+
     /// The device is about to enter this state. That a sleeping device wakes and sleeps again is nothing new: it would
     /// cost the disk a record each time [D-101].
     mutating func noteState(_ state: State, _ slot: Int) {

@@ -72,22 +72,22 @@ extension Gateway {
         guard table.contains(slot), let type = SNTopicIDType(rawValue: record.type) else { return false }
         guard type == .normal else {
             guard type != .reserved, table[slot].topics.alias(of: topic) == nil else { return false }
-            _ = table[slot].topics.setAlias(TopicReference(type: type, id: record.id), for: topic)
-            table[slot].topics.noteRestored()
+            let reference = TopicReference(type: type, id: record.id)
+            table[slot].topics.restore(TopicRegistry.Alias(topic: topic, reference: reference))
             return true
         }
         // Ids given once stay what they are, even if the predefined ones have become more [D-102].
         if topicCount == 0, record.id > 0 { moveTopicBase(to: Int(record.id) - 1) }
         let index = Int(record.id) - topicBase - 1
         guard index == table[slot].topics.entries.count, table[slot].topics.index(of: topic) == nil,
-            var knowledge = TopicRegistry.Knowledge(rawValue: record.knowledge)
+            let knowledge = TopicRegistry.Knowledge(rawValue: record.knowledge)
         else { return false }
-        // Who was active may have missed the answer that the store believes it had.
-        if case .asleep = table[slot].state {} else if knowledge == .known { knowledge = .unknown }
-        _ = table[slot].topics.append(
+        table[slot].topics.restore(
             TopicRegistry.Entry(topic: topic, knowledge: knowledge, isServers: record.isServers))
         topicCount += 1
-        table[slot].topics.noteRestored()
+        // Who was active may have missed the answer that the store believes it had.
+        if case .asleep = table[slot].state { return true }
+        if knowledge == .known { table[slot].topics.setKnowledge(.unknown, at: index) }
         return true
     }
 
@@ -98,10 +98,15 @@ extension Gateway {
 
     /// What the broker is offered for the session of a restored device, and whether the device is there: it takes
     /// deliveries or sleeps.
-    package func offer(of slot: Int) -> (offer: SessionOffer, isAttached: Bool, isListening: Bool) {
+    ///
+    /// The MsgIds go on anywhere: where they began anew, a late copy of an answer to one before the end would be taken
+    /// for the answer to another message [D-54].
+    package mutating func offer(of slot: Int) -> (offer: SessionOffer, isAttached: Bool, isListening: Bool) {
         let isListening = if case .active = table[slot].state { true } else { false }
         return (
-            offer(of: slot, cleanSession: false, will: wills[slot], firstPacketIdentifier: 1),
+            offer(
+                of: slot, cleanSession: false, will: wills[slot],
+                firstPacketIdentifier: UInt16(1 + identifiers.below(0x7FFF))),
             table[slot].state.isAttached, isListening
         )
     }

@@ -125,12 +125,15 @@ struct TopicRegistry {
         isStale = false
     }
 
-    /// The store has everything as it is, since it all came from there.
-    mutating func noteRestored() {
-        unwrittenFrom = UInt16(entries.count)
-        writtenCount = unwrittenFrom
-        isStale = false
+    /// Takes an entry that the store has so.
+    mutating func restore(_ entry: Entry) {
+        if Int(unwrittenFrom) == entries.count { unwrittenFrom += 1 }
+        entries.append(entry)
+        writtenCount += 1
     }
+
+    /// Takes an alias that the store has so.
+    mutating func restore(_ alias: Alias) { aliases.append(alias) }
 
     /// True the first time that it is asked for this alias [D-07].
     mutating func shouldLogRefusal(of reference: TopicReference) -> Bool {

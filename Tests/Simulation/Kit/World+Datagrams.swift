@@ -74,7 +74,8 @@ extension World {
                         faults.append("the gateway sent a malformed datagram: \(view.escaped)")
                         return
                     }
-                    noteDown(packet, device)
+                    // What waited for the disk may leave for an address that the device has left.
+                    if disk == nil || devices[device].address == receiver { noteDown(packet, device) }
                 }
             }
             for arrival in arrivals(device) { queue.add(.datagramDown(bytes, to: receiver), at: arrival) }

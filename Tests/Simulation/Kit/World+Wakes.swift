@@ -120,6 +120,7 @@ extension World {
             wakes.open.removeAll { $0.device == wake.device }
         }
         wakes.silent += silent
-        if silent > unanswered - wakes.unanswered { faults.append("a wake ended without PINGRESP") }
+        // With a disk PINGRESP may wait for it.
+        if disk == nil, silent > unanswered - wakes.unanswered { faults.append("a wake ended without PINGRESP") }
     }
 }
