@@ -69,15 +69,18 @@ package final class StoreThread: Sendable {
 
     /// Starts the thread on a database that it then owns.
     ///
-    /// - Parameter report: called on that thread, in the order of events.
+    /// - Parameters:
+    ///   - crashPoint: where the process is to kill itself, for tests.
+    ///   - report: called on that thread, in the order of events.
     package init(
-        _ writer: consuming sending StoreWriter, _ profile: StoreProfile,
+        _ writer: consuming sending StoreWriter, _ profile: StoreProfile, crashPoint: CrashPoint? = nil,
         report: @escaping @Sendable (StoreEvent) -> Void
     ) throws(DatabaseError) {
         let inbox = try Inbox()
         self.inbox = inbox
         thread = Mutex(nil)
-        let worker = Worker(inbox: inbox, writer: writer, profile: profile, report: report)
+        let worker = Worker(
+            inbox: inbox, writer: writer, profile: profile, crashPoint: crashPoint, report: report)
         var started = pthread_t()
         let code = pthread_create(
             &started, nil,
@@ -114,6 +117,7 @@ package final class StoreThread: Sendable {
         private let writer: StoreWriter
         private let profile: StoreProfile
         private let report: @Sendable (StoreEvent) -> Void
+        private var crashPoint: CrashPoint?
         /// Taken and not committed.
         private var batches: [JournalBatch] = []
         private var isBlocked = false
@@ -122,11 +126,13 @@ package final class StoreThread: Sendable {
         private var isUnsynced = false
 
         init(
-            inbox: Inbox, writer: StoreWriter, profile: StoreProfile, report: @escaping @Sendable (StoreEvent) -> Void
+            inbox: Inbox, writer: StoreWriter, profile: StoreProfile, crashPoint: CrashPoint?,
+            report: @escaping @Sendable (StoreEvent) -> Void
         ) {
             self.inbox = inbox
             self.writer = writer
             self.profile = profile
+            self.crashPoint = crashPoint
             self.report = report
         }
 
@@ -146,6 +152,7 @@ package final class StoreThread: Sendable {
         }
 
         private func commit() {
+            crashPoint?.reached(.beforeCommit)
             do throws(DatabaseError) {
                 try writer.write(batches)
             } catch {
@@ -154,12 +161,14 @@ package final class StoreThread: Sendable {
                 isBlocked = true
                 return
             }
+            crashPoint?.reached(.afterCommit)
             if isBlocked { report(.resumed) }
             isBlocked = false
             isUnsynced = profile == .process
             let last = batches[batches.count - 1].number
             batches = []
             report(.committed(last))
+            crashPoint?.reached(.afterReport)
             if writer.isLogLong { checkpoint() }
         }
 

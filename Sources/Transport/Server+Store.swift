@@ -31,7 +31,11 @@ extension Server {
 
     /// Keeps what has to survive in this database from now on: after the engine was restored from it, and before
     /// `open`.
-    package func keep(in writer: StoreWriter, _ profile: StoreProfile) throws(DatabaseError) {
+    ///
+    /// - Parameter crashPoint: where the process is to kill itself, for tests.
+    package func keep(
+        in writer: StoreWriter, _ profile: StoreProfile, crashPoint: CrashPoint? = nil
+    ) throws(DatabaseError) {
         let mailbox: Mailbox<StoreEvent>
         do throws(ReactorError) {
             mailbox = try Mailbox<StoreEvent>()
@@ -39,7 +43,7 @@ extension Server {
         } catch {
             throw DatabaseError(code: 1, words: error.description)
         }
-        let thread = try StoreThread(writer, profile) { mailbox.post([$0]) }
+        let thread = try StoreThread(writer, profile, crashPoint: crashPoint) { mailbox.post([$0]) }
         keeper = Keeper(thread: thread, mailbox: mailbox)
     }
 
