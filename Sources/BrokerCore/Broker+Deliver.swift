@@ -30,9 +30,10 @@ extension Broker {
                 counters.droppedSlowLink += 1
                 return release(wanted.identifiers)
             }
-            let delivery = Delivery(
+            var delivery = Delivery(
                 message: copy ?? .passing, topic: message.topic, identifiers: wanted.identifiers, packetIdentifier: 0,
                 qos: .atMostOnce, retain: wanted.retain)
+            delivery.isRecorded = passesRecorded
             release(wanted.identifiers)
             return send(delivery, to: attachment.link, into: &effects)
         }
@@ -144,7 +145,7 @@ extension Broker {
             retain: entry.retain)
         if entry.qos == .atMostOnce {
             journalGone(entry.sequence, of: slot)
-            delivery.isRecorded = entry.sequence != 0
+            delivery.isRecorded = entry.sequence != 0 || passesRecorded
             if case .oneAtATime = attachment.pace {
                 let busy = BusyDelivery(message: entry.message, identifiers: entry.identifiers)
                 sessions[slot].attachment?.busyWith = busy

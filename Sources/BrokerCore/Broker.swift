@@ -80,6 +80,8 @@ package struct Broker {
     /// The next session to be told that the server goes.
     var nextToShutDown = 0
     var random: SeededGenerator
+    /// Whether what is passed on now is told to the journal as such: its deliveries at QoS 0 wait for that.
+    var passesRecorded = false
     /// Whether nothing can be kept for now, so that nobody is promised anything.
     var refusesPromises = false
     /// What must survive a crash, since the adapter last took it.
