@@ -7,7 +7,8 @@ package struct EngineRestorer {
     private var broker: BrokerRestorer
     package var omitted: Int { broker.omitted }
 
-    package init(now: Now) { broker = BrokerRestorer(now: now) }
+    /// - Parameter lasting: as for `BrokerRestorer`.
+    package init(now: Now, lasting: Set<UInt64>? = nil) { broker = BrokerRestorer(now: now, lasting: lasting) }
 
     package mutating func take(_ record: JournalRecord, into engine: inout Engine) {
         broker.take(record, into: &engine.broker)
