@@ -19,7 +19,8 @@ import Testing
         var world = BrokerWorld(limits)
         world.answersLoadsAtOnce = false
         leave(&world, "reader", "#")
-        return (world, world.client("writer"))
+        let writer = world.client("writer")
+        return (world, writer)
     }
 
     /// A client subscribes and goes.
@@ -283,6 +284,8 @@ import Testing
         world.subscribe(second, "$share/g/b")
         world.ask(first, .detach(Farewell(publishesWill: false)))
         #expect(world.messages(second) == [])
+        world.advance(.zero)
+        #expect(world.loads.count == 1)
         #expect(drain(second, &world).map(\.payload) == [payload(2), payload(3), payload(4)])
         let again = world.client("first", clean: false, expiry: .max)
         #expect(drain(again, &world).map(\.payload) == [payload(1)])

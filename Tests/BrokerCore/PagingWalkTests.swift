@@ -123,6 +123,10 @@ import Testing
         var world = BrokerWorld(limits)
         world.answersLoadsAtOnce = false
         let writer = world.client("writer", receiveMaximum: 100)
+        // The groups never end: the store knows them by their names alone.
+        let keeper = world.client("keeper", clean: false, expiry: .max)
+        for filter in ["$share/g/#", "$share/g/t/2", "$share/h/#"] { world.subscribe(keeper, ByteString(filter)) }
+        world.ask(keeper, .detach(Farewell(publishesWill: false)))
         var links: [LinkID?] = [nil, nil, nil, nil]
         let filters: [ByteString] = ["#", "t/1", "$share/g/#", "t/+", "$share/g/t/2", "$share/h/#"]
         for step in 0..<380 {
