@@ -114,7 +114,7 @@ extension Broker {
         sessionNames.insert(nameHash(clientID), UInt32(slot))
     }
 
-    private mutating func adopt(_ offer: SessionOffer, session: Int, link: LinkID) {
+    mutating func adopt(_ offer: SessionOffer, session: Int, link: LinkID) {
         let window: UInt16
         switch offer.pace {
         case .window(let receiveMaximum): window = min(receiveMaximum, limits.inflightMessagesMax)

@@ -1,7 +1,7 @@
-internal import Bytes
+package import Bytes
 package import Clockwork
 package import Journal
-internal import Messaging
+package import Messaging
 
 /// Gives a new broker what an earlier one had, out of the records of a store: all of them, in the order of
 /// `StoreReader.read`, before anything else is asked of it.
@@ -39,7 +39,7 @@ package struct BrokerRestorer {
             case .retained(let serial, let topic): broker.restoreRetained(topic, handles[serial])
             case .will(let record): broker.restore(record, now: now)
             case .sessionGone, .subscriptionGone, .messageGone, .started, .deliveryGone, .receivedGone,
-                .retainedGone, .willGone:
+                .retainedGone, .willGone, .device, .deviceGone, .deviceTopic, .deviceTopicsGone:
                 false
             }
         if !isTaken { omitted += 1 }
@@ -76,11 +76,12 @@ extension Broker {
         guard slot < limits.sessionsMax, restored(record.session) == nil, session(named: clientID) == nil,
             !clientID.isEmpty
         else { return false }
+        // Records come in the order of their slots: none is looked for among very many.
+        if slot < sessions.count { freeSessions.removeAll { $0 == slot } }
         while sessions.count <= slot {
-            freeSessions.append(sessions.count)
+            if sessions.count < slot { freeSessions.append(sessions.count) }
             sessions.append(Session.free)
         }
-        freeSessions.removeAll { $0 == slot }
         sessions[slot] = Session(
             clientID: clientID, userName: record.userName.map { ByteString($0) },
             expiryInterval: record.expiryInterval)
@@ -211,4 +212,40 @@ extension Broker {
         }
         return true
     }
+}
+
+// MARK: - Devices
+
+extension Broker {
+    /// A device that was known before is there again on the session of its name: attached, unless it is away.
+    ///
+    /// - Returns: false if there is no such session.
+    package mutating func restoreLink(_ link: LinkID, _ offer: SessionOffer, isAttached: Bool) -> Bool {
+        guard let slot = session(named: offer.clientID), sessions[slot].attachment == nil else { return false }
+        sessions[slot].lastPacketIdentifier = offer.firstPacketIdentifier &- 1
+        guard isAttached else {
+            sessions[slot].sleepRules = sleepRules.place(of: offer.sleepQueue)
+            return true
+        }
+        timers.cancel(slot << 1)
+        timers.cancel(slot << 1 | 1)
+        journal.isPaused = true
+        let expiry = sessions[slot].expiryInterval
+        adopt(offer, session: slot, link: link)
+        sessions[slot].expiryInterval = expiry
+        sessions[slot].attachment?.isOpen = false
+        journal.isPaused = false
+        return true
+    }
+
+    /// The number of a topic of this name, which is kept for the caller; nil if nothing can be called so.
+    package mutating func restoreTopic(_ name: ByteView) -> TopicID? {
+        guard !name.isEmpty, name.count <= limits.topicBytesMax else { return nil }
+        let topic = topics.intern(name)
+        topics.keep(topic)
+        return topic
+    }
+
+    /// The caller keeps the topic no more.
+    package mutating func forgetTopic(_ topic: TopicID) { topics.forget(topic) }
 }

@@ -35,7 +35,7 @@ extension Engine {
     /// wait until `committed` has its number.
     package mutating func takeBatch() -> JournalBatch? {
         guard broker.journal.isOn else { return nil }
-        gateway.appendRecords(to: &broker.journal)
+        appendDeviceRecords()
         return broker.journal.takeBatch()
     }
 
@@ -83,9 +83,9 @@ extension Engine {
     private mutating func refusalChanged(_ now: Now) {
         if safety.isRefusing {
             connections.abandonGated(into: &connectionEffects)
-            safety.held.abandon()
+            for path in safety.held.abandon() { gateway.answerLost(to: path) }
         } else {
-            gateway.appendRecords(to: &broker.journal)
+            appendDeviceRecords()
             safety.held.settle(until: broker.journal.lastBatch)
         }
         broker.setStorage(isRefusing: safety.isRefusing)
@@ -122,8 +122,17 @@ extension Engine {
     mutating func noteDeviceRecords() -> Bool {
         guard gateway.durableChanges != safety.deviceChanges else { return false }
         safety.deviceChanges = gateway.durableChanges
-        if !safety.isRefusing { gateway.appendRecords(to: &broker.journal) }
+        if !safety.isRefusing { appendDeviceRecords() }
         return true
+    }
+
+    /// The journal is the broker's, and so are the names of topics: it is lent out meanwhile.
+    private mutating func appendDeviceRecords() {
+        guard broker.journal.isOn else { return }
+        var journal = Journal(isOn: false)
+        swap(&journal, &broker.journal)
+        gateway.appendRecords(to: &journal) { broker.name(of: $0) }
+        swap(&journal, &broker.journal)
     }
 
     /// The datagram that was appended last waits for the disk, if it is to or something to the same device does.
@@ -135,7 +144,9 @@ extension Engine {
         safety.held.note(path, until: batch, safe: safety.batch)
         outbox.takeLast { datagram in
             let isKept = !safety.isRefusing && safety.held.append(datagram, to: path, until: batch)
-            if !isKept { datagramCounters.lostUnsafe += 1 }
+            guard !isKept else { return }
+            datagramCounters.lostUnsafe += 1
+            gateway.answerLost(to: path)
         }
     }
 }

@@ -53,6 +53,7 @@ package struct Engine {
         connections = Connections(limits: settings.connections)
         var configuration = settings.gateway
         configuration.notesChanges = deviceTopics.countMax > 0
+        configuration.isDurable = settings.broker.isDurable
         gateway = Gateway(configuration: configuration, seed: generator.next())
         statistics = Statistics(startedAt: now, interval: settings.sysInterval)
     }

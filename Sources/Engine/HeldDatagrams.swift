@@ -66,10 +66,13 @@ struct HeldDatagrams {
         if newest <= safe { batches.removeAll(keepingCapacity: true) }
     }
 
-    /// Loses all datagrams; what follows them still waits.
-    mutating func abandon() {
-        entries = []
-        bytes.deallocate()
+    /// Loses all datagrams; what follows them still waits. The paths that they would have taken.
+    mutating func abandon() -> [DatagramPath] {
+        defer {
+            entries = []
+            bytes.deallocate()
+        }
+        return entries.map(\.path)
     }
 
     mutating func tearDown() { bytes.deallocate() }

@@ -20,6 +20,8 @@ extension Gateway {
 
         /// Whether `takeChange` is asked for the devices that changed; else they are not noted.
         package var notesChanges = false
+        /// Whether what outlives the gateway is told to the journal.
+        package var isDurable = false
         /// Device records: connected, asleep, or away with a session.
         package var devicesMax = 100_000
         /// Of these, so many behind one forwarder [D-90].

@@ -34,6 +34,10 @@ struct Device {
     var isChallenged = false
     /// Whether it stands among those that changed.
     var isChangeNoted = false
+    /// Whether the store has a record of it.
+    var isWritten = false
+    /// Whether that, or what it lacks, is to be written anew.
+    var isUnwritten = false
     /// Whether the log knows that its topic table is full.
     var isTableFullLogged = false
     /// When what was sent is sent again; nil while nothing is awaited or the device sleeps.

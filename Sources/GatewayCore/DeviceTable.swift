@@ -65,6 +65,20 @@ struct DeviceTable {
         return slot
     }
 
+    /// Puts a record back where it was: into a slot that is free, and a name that no other has.
+    mutating func insert(_ device: Device, at slot: Int) {
+        nodes.moveIn(device.path)
+        if slot < devices.count { freeSlots.removeAll { $0 == slot } }
+        var free = device
+        free.clientID = ByteString()
+        while devices.count < slot {
+            freeSlots.append(devices.count)
+            devices.append(free)
+        }
+        if slot < devices.count { devices[slot] = device } else { devices.append(device) }
+        byName.insert(hash: device.clientID.withView(hasher.hash), slot: slot)
+    }
+
     /// Forgets the record.
     mutating func remove(_ slot: Int) {
         unbind(slot)

@@ -50,6 +50,7 @@ extension Gateway {
         if let other = table.slot(at: path), other != slot { displace(other) }
         if table[slot].path.listener != path.listener { changeListener(slot, to: path.listener) }
         table.bind(slot, to: path)
+        noteDurable(slot)
     }
 
     /// Somebody else speaks from this device's address, so that nothing may be sent to it there any more. Who sleeps
@@ -63,8 +64,10 @@ extension Gateway {
         case .awake:
             sleepAgain(slot)
             table.unbind(slot)
+            noteDurable(slot)
         case .asleep:
             table.unbind(slot)
+            noteDurable(slot)
         case .connecting, .disconnected, .lost:
             break
         }

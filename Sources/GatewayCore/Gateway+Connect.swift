@@ -167,15 +167,21 @@ extension Gateway {
         ask(
             slot,
             .attach(
-                SessionOffer(
-                    clientID: table[slot].clientID, cleanStart: request.cleanSession,
-                    sessionExpiryInterval: request.cleanSession ? 0 : configuration.sessionExpiryInterval,
-                    pace: .oneAtATime, will: will,
-                    receiveMaximum: UInt16(clamping: max(1, configuration.uplinksPerDeviceMax)),
-                    sleepQueue: configuration.rules(of: table[slot].path.listener).sleepQueue,
-                    // CONNACK cannot say that the session is new: a device that still holds the MsgId of a handshake
-                    // with the one before would take the first message for a repetition. [D-54]
+                // CONNACK cannot say that the session is new: a device that still holds the MsgId of a handshake with
+                // the one before would take the first message for a repetition. [D-54]
+                offer(
+                    of: slot, cleanSession: request.cleanSession, will: will,
                     firstPacketIdentifier: UInt16(1 + identifiers.below(0x7FFF)))))
+    }
+
+    /// What the device brings to the broker.
+    func offer(of slot: Int, cleanSession: Bool, will: Will?, firstPacketIdentifier: UInt16) -> SessionOffer {
+        SessionOffer(
+            clientID: table[slot].clientID, cleanStart: cleanSession,
+            sessionExpiryInterval: cleanSession ? 0 : configuration.sessionExpiryInterval, pace: .oneAtATime,
+            will: will, receiveMaximum: UInt16(clamping: max(1, configuration.uplinksPerDeviceMax)),
+            sleepQueue: configuration.rules(of: table[slot].path.listener).sleepQueue,
+            firstPacketIdentifier: firstPacketIdentifier)
     }
 
     /// The broker has given the session.
@@ -192,6 +198,7 @@ extension Gateway {
         }
         store(will, slot)
         table[slot].sessionExpiryInterval = answer.sessionExpiryInterval
+        noteDurable(slot)
         activate(slot, connecting.request, sessionPresent: answer.sessionPresent)
     }
 

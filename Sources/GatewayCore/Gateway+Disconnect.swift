@@ -34,6 +34,9 @@ extension Gateway {
             send(.disconnect(duration: nil), to: slot)
         case .active, .awake:
             send(.disconnect(duration: nil), to: slot)
+        case .asleep where reason == .serverShuttingDown && isDurable(slot):
+            // The next gateway knows it as it is.
+            return
         case .asleep:
             // Its radio is off; it hears of it when it speaks again.
             break
@@ -61,6 +64,8 @@ extension Gateway {
                 isAttached = connecting.isAttaching || connecting.isResuming
             case .active, .awake:
                 send(.disconnect(duration: nil), to: slot)
+            case .asleep where isDurable(slot):
+                continue
             case .asleep:
                 break
             case .disconnected, .lost:
@@ -109,6 +114,7 @@ extension Gateway {
         forgetTopics(slot)
         store(nil, slot)
         timers.cancel(slot)
+        if table[slot].isWritten { unwritten.gone.append(slot) }
         counters[table[slot].state.kind] -= 1
         noteRemoval(slot)
         table.remove(slot)

@@ -16,6 +16,7 @@ extension Gateway {
                 continue
             }
             _ = table[slot].topics.removeAlias(of: alias.topic)
+            noteDurable(slot)
             renumber(alias, slot)
             ask(slot, .forget(alias.topic))
         }

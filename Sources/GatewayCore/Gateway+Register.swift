@@ -51,6 +51,7 @@ extension Gateway {
             return nil
         }
         topicCount += 1
+        noteDurable(slot)
         return table[slot].topics.append(TopicRegistry.Entry(topic: topic, knowledge: knowledge, isServers: isServers))
     }
 
@@ -59,7 +60,8 @@ extension Gateway {
         for entry in table[slot].topics.entries { ask(slot, .forget(entry.topic)) }
         for alias in table[slot].topics.aliases { ask(slot, .forget(alias.topic)) }
         topicCount -= table[slot].topics.entries.count
-        table[slot].topics = TopicRegistry()
+        table[slot].topics.removeAll()
+        noteDurable(slot)
         table[slot].isTableFullLogged = false
     }
 

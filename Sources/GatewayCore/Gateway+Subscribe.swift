@@ -74,7 +74,10 @@ extension Gateway {
             return 0
         case .plain:
             guard let topic else { return 0 }
-            if table[slot].topics.removeAlias(of: topic) { ask(slot, .forget(topic)) }
+            if table[slot].topics.removeAlias(of: topic) {
+                ask(slot, .forget(topic))
+                noteDurable(slot)
+            }
             if let index = table[slot].topics.index(of: topic) {
                 table[slot].topics.setKnowledge(.known, at: index)
                 return topicID(at: index)
@@ -90,6 +93,7 @@ extension Gateway {
                 return nil
             }
             if table[slot].topics.setAlias(reference, for: topic) { ask(slot, .keep(topic)) }
+            noteDurable(slot)
             return reference.type == .predefined ? reference.id : 0
         }
     }
@@ -102,6 +106,7 @@ extension Gateway {
         else { return send(.unsuback(msgID: packet.msgID), to: slot) }
         if case .alias(let reference) = kind, let topic = table[slot].topics.removeAlias(reference) {
             ask(slot, .forget(topic))
+            noteDurable(slot)
         }
         table[slot].transactions.removeAll { $0.msgID == packet.msgID }
         table[slot].transactions.append(Transaction(msgID: packet.msgID, kind: .unsubscribe))

@@ -80,6 +80,7 @@ extension Gateway {
     /// Keeps the will for as long as the session lives (§6.3).
     mutating func store(_ will: Will?, _ slot: Int) {
         willBytes += (will?.storedBytes ?? 0) - (wills[slot]?.storedBytes ?? 0)
+        if wills[slot] != will { noteDurable(slot) }
         wills[slot] = will
     }
 

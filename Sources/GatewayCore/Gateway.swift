@@ -20,9 +20,9 @@ package struct Gateway {
     let predefinedTopics: [PredefinedTopics]
     let retries: [RetryRules]
     /// Normal topic ids begin above this [D-29].
-    let topicBase: Int
+    private(set) var topicBase: Int
     /// Normal topic ids in each table.
-    let topicsMax: Int
+    private(set) var topicsMax: Int
     let scratch = Scratch()
 
     var table: DeviceTable
@@ -48,6 +48,8 @@ package struct Gateway {
     var goodbyes = Goodbyes()
     var anonymousPublishes: RateLimiter
     var shares: ForwarderShares
+    /// Devices of which the store is to hear.
+    var unwritten = Unwritten()
     /// Devices that changed, for those who show them.
     var changes = Changes()
     /// What is due in multicast groups.
@@ -94,6 +96,12 @@ package struct Gateway {
     /// How packets to the device are sent again.
     func retryRules(_ slot: Int) -> RetryRules {
         retries[place(of: table[slot].path.listener)]
+    }
+
+    /// Normal topic ids begin above this one from now on; so far there are none.
+    mutating func moveTopicBase(to base: Int) {
+        topicBase = base
+        topicsMax = min(topicsMax, Self.highestTopicID - base)
     }
 
     /// 0xFFFF is reserved (§5.3.11).
@@ -209,6 +217,7 @@ extension Gateway {
     mutating func enter(_ state: State, _ slot: Int) {
         counters[table[slot].state.kind] -= 1
         counters[state.kind] += 1
+        if configuration.isDurable { noteState(state, slot) }
         table[slot].state = state
         noteChange(slot)
     }

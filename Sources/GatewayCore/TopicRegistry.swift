@@ -32,6 +32,13 @@ struct TopicRegistry {
     /// In order of their ids.
     private(set) var entries = TopicEntries()
     private(set) var aliases: [Alias] = []
+    /// The first entry that the store does not have as it is.
+    private(set) var unwrittenFrom: UInt16 = 0
+    /// How many entries the journal was told of, and how many of them with an earlier batch than the present one.
+    private var writtenCount: UInt16 = 0
+    private var settledCount: UInt16 = 0
+    /// Whether the store has something that is no longer so.
+    private(set) var isStale = false
 
     /// The topic that a device means by the normal id `base` + 1 + index in its PUBLISH.
     @inline(__always)
@@ -56,19 +63,22 @@ struct TopicRegistry {
     }
 
     mutating func setKnowledge(_ knowledge: Knowledge, at index: Int) {
-        guard index >= 0, index < entries.count else { return }
+        guard index >= 0, index < entries.count, entries[index].knowledge != knowledge else { return }
         entries[index].knowledge = knowledge
+        unwrittenFrom = min(unwrittenFrom, UInt16(index))
     }
 
     /// The device may have been restarted: it is told again before the next PUBLISH [D-03].
     mutating func doubtAll() {
         for index in entries.indices where entries[index].knowledge == .known {
             entries[index].knowledge = .unknown
+            unwrittenFrom = min(unwrittenFrom, UInt16(index))
         }
     }
 
     /// Remembers that the device calls `topic` by `reference`. True if the topic had no alias before.
     mutating func setAlias(_ reference: TopicReference, for topic: TopicID) -> Bool {
+        isStale = true
         if let index = aliases.firstIndex(where: { $0.topic == topic }) {
             aliases[index] = Alias(topic: topic, reference: reference)
             return false
@@ -80,6 +90,7 @@ struct TopicRegistry {
     /// Forgets the alias of `topic`. True if there was one.
     mutating func removeAlias(of topic: TopicID) -> Bool {
         guard let index = aliases.firstIndex(where: { $0.topic == topic }) else { return false }
+        isStale = true
         aliases.remove(at: index)
         return true
     }
@@ -87,8 +98,47 @@ struct TopicRegistry {
     /// Forgets the alias `reference` and returns its topic.
     mutating func removeAlias(_ reference: TopicReference) -> TopicID? {
         guard let index = aliases.firstIndex(where: { $0.reference == reference }) else { return nil }
+        isStale = true
         return aliases.remove(at: index).topic
     }
+
+    /// Forgets all of them.
+    mutating func removeAll() {
+        self = TopicRegistry()
+        isStale = true
+    }
+
+    /// What the store is told of an entry. That the device knows a new id is told with a later batch, when the answer
+    /// that says the id has left: a gateway that ends before that must not believe it [D-103].
+    func storedKnowledge(at index: Int) -> Knowledge {
+        let knowledge = entries[index].knowledge
+        return knowledge == .known && index >= Int(settledCount) ? .unknown : knowledge
+    }
+
+    /// The journal has everything as `storedKnowledge` says.
+    mutating func noteWritten() {
+        let doubted = entries.indices.dropFirst(Int(settledCount)).first { entries[$0].knowledge == .known }
+        unwrittenFrom = UInt16(doubted ?? entries.count)
+        writtenCount = UInt16(entries.count)
+        isStale = false
+    }
+
+    /// Whether the journal was told of new entries since `settle`.
+    var hasFresh: Bool { settledCount < writtenCount }
+
+    /// The batch with what was written so far has been taken.
+    mutating func settle() { settledCount = writtenCount }
+
+    /// Takes an entry that the store has so.
+    mutating func restore(_ entry: Entry) {
+        if Int(unwrittenFrom) == entries.count { unwrittenFrom += 1 }
+        entries.append(entry)
+        writtenCount += 1
+        settledCount += 1
+    }
+
+    /// Takes an alias that the store has so.
+    mutating func restore(_ alias: Alias) { aliases.append(alias) }
 
     /// True the first time that it is asked for this alias [D-07].
     mutating func shouldLogRefusal(of reference: TopicReference) -> Bool {

@@ -7,6 +7,7 @@ extension JournalRecord {
     private enum Kind: UInt8 {
         case session, sessionGone, subscription, subscriptionGone, message, messageGone, delivery, started, released
         case deliveryGone, received, receivedGone, retained, retainedGone, will, willGone
+        case device, deviceGone, deviceTopic, deviceTopicsGone
     }
 
     func append(to buffer: inout OutputBuffer) {
@@ -69,6 +70,18 @@ extension JournalRecord {
         case .willGone(let session):
             writer.kind(Kind.willGone.rawValue)
             writer.number(session)
+        case .device(let record):
+            writer.kind(Kind.device.rawValue)
+            writer.write(record)
+        case .deviceGone(let device):
+            writer.kind(Kind.deviceGone.rawValue)
+            writer.number(device)
+        case .deviceTopic(let record):
+            writer.kind(Kind.deviceTopic.rawValue)
+            writer.write(record)
+        case .deviceTopicsGone(let device):
+            writer.kind(Kind.deviceTopicsGone.rawValue)
+            writer.number(device)
         }
     }
 
@@ -98,6 +111,10 @@ extension JournalRecord {
         case .retainedGone: self = .retainedGone(topic: try reader.bytes())
         case .will: self = .will(try WillRecord(from: &reader))
         case .willGone: self = .willGone(session: try reader.uint32())
+        case .device: self = .device(try DeviceRecord(from: &reader))
+        case .deviceGone: self = .deviceGone(device: try reader.uint32())
+        case .deviceTopic: self = .deviceTopic(try DeviceTopicRecord(from: &reader))
+        case .deviceTopicsGone: self = .deviceTopicsGone(device: try reader.uint32())
         }
     }
 }

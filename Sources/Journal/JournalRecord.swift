@@ -35,6 +35,14 @@ package enum JournalRecord: Equatable {
     /// A will that waits for its delay (MQTT 5.0 §3.1.3.2.2), or, for a device, for the loss of the device.
     case will(WillRecord)
     case willGone(session: UInt32)
+    /// A device whose session outlives it: it is new, or something of it changed.
+    case device(DeviceRecord)
+    /// The device is forgotten, with its topic ids.
+    case deviceGone(device: UInt32)
+    /// A topic that the device knows by a number, new or with other knowledge of it.
+    case deviceTopic(DeviceTopicRecord)
+    /// The device knows no topic by a number any more, until it is told so.
+    case deviceTopicsGone(device: UInt32)
 }
 
 /// What stays of a session beside what it has.

@@ -45,6 +45,17 @@ enum Schema {
             session INTEGER PRIMARY KEY, due INTEGER NOT NULL, topic BLOB NOT NULL, properties BLOB NOT NULL,
             payload BLOB NOT NULL, qos INTEGER NOT NULL, retain INTEGER NOT NULL, expiry_interval INTEGER
         );
+        CREATE TABLE device (
+            device INTEGER PRIMARY KEY, client_id BLOB NOT NULL, state INTEGER NOT NULL, path BLOB NOT NULL,
+            node_id BLOB NOT NULL, is_bound INTEGER NOT NULL, had_will INTEGER NOT NULL,
+            clean_session INTEGER NOT NULL, keep_alive INTEGER NOT NULL, sleep_duration INTEGER NOT NULL,
+            expiry_interval INTEGER NOT NULL, away_since INTEGER, will_topic BLOB, will_payload BLOB,
+            will_qos INTEGER, will_retain INTEGER
+        );
+        CREATE TABLE device_topic (
+            device INTEGER NOT NULL, type INTEGER NOT NULL, id INTEGER NOT NULL, topic BLOB NOT NULL,
+            knowledge INTEGER NOT NULL, is_servers INTEGER NOT NULL, PRIMARY KEY (device, type, id)
+        ) WITHOUT ROWID;
         """
     ]
 

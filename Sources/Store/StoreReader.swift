@@ -54,6 +54,33 @@ package struct StoreReader {
                         payload: row.bytes(4), qos: row.qos(5), retain: row.flag(6),
                         messageExpiryInterval: row.isNothing(7) ? nil : row.uint32(7))))
         }
+        try readDevices(body)
+    }
+
+    private func readDevices(_ body: (JournalRecord) -> Void) throws(DatabaseError) {
+        try rows("SELECT * FROM device ORDER BY device") { row in
+            let will =
+                row.isNothing(12)
+                ? nil
+                : DeviceRecord.StoredWill(
+                    topic: row.bytes(12), payload: row.bytes(13), qos: row.qos(14), retain: row.flag(15))
+            body(
+                .device(
+                    DeviceRecord(
+                        device: row.uint32(0), clientID: row.bytes(1),
+                        state: DeviceRecord.State(rawValue: UInt8(clamping: row.integer(2))) ?? .lost,
+                        path: row.bytes(3), nodeID: row.bytes(4), isBound: row.flag(5), hadWill: row.flag(6),
+                        cleanSession: row.flag(7), keepAlive: row.uint16(8), sleepDuration: row.uint16(9),
+                        sessionExpiryInterval: row.uint32(10), awaySince: row.isNothing(11) ? nil : row.integer(11),
+                        will: will)))
+        }
+        try rows("SELECT * FROM device_topic ORDER BY device, type, id") { row in
+            body(
+                .deviceTopic(
+                    DeviceTopicRecord(
+                        device: row.uint32(0), type: UInt8(clamping: row.integer(1)), id: row.uint16(2),
+                        topic: row.bytes(3), knowledge: UInt8(clamping: row.integer(4)), isServers: row.flag(5))))
+        }
     }
 
     private func readDeliveries(_ body: (JournalRecord) -> Void) throws(DatabaseError) {

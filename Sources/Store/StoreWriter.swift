@@ -81,6 +81,13 @@ package final class StoreWriter: @unchecked Sendable {
         case .retainedGone(let topic): try run(statements.removeRetained) { $0.bind(1, topic) }
         case .will(let record): try put(record)
         case .willGone(let session): try run(statements.removeWill) { $0.bind(1, Int64(session)) }
+        case .device(let record): try put(record)
+        case .deviceGone(let device):
+            try run(statements.removeDevice) { $0.bind(1, Int64(device)) }
+            try run(statements.removeDeviceTopics) { $0.bind(1, Int64(device)) }
+        case .deviceTopic(let record): try put(record)
+        case .deviceTopicsGone(let device):
+            try run(statements.removeDeviceTopics) { $0.bind(1, Int64(device)) }
         }
     }
 
@@ -153,6 +160,42 @@ package final class StoreWriter: @unchecked Sendable {
             if let expiry = record.messageExpiryInterval { $0.bind(8, Int64(expiry)) } else { $0.bindNothing(8) }
         }
     }
+
+    private func put(_ record: DeviceRecord) throws(DatabaseError) {
+        try run(statements.putDevice) {
+            $0.bind(1, Int64(record.device))
+            $0.bind(2, record.clientID)
+            $0.bind(3, Int64(record.state.rawValue))
+            $0.bind(4, record.path)
+            $0.bind(5, record.nodeID)
+            $0.bind(6, record.isBound)
+            $0.bind(7, record.hadWill)
+            $0.bind(8, record.cleanSession)
+            $0.bind(9, Int64(record.keepAlive))
+            $0.bind(10, Int64(record.sleepDuration))
+            $0.bind(11, Int64(record.sessionExpiryInterval))
+            if let awaySince = record.awaySince { $0.bind(12, awaySince) } else { $0.bindNothing(12) }
+            guard let will = record.will else {
+                for index in 13...16 as ClosedRange<Int32> { $0.bindNothing(index) }
+                return
+            }
+            $0.bind(13, will.topic)
+            $0.bind(14, will.payload)
+            $0.bind(15, Int64(will.qos.rawValue))
+            $0.bind(16, will.retain)
+        }
+    }
+
+    private func put(_ record: DeviceTopicRecord) throws(DatabaseError) {
+        try run(statements.putDeviceTopic) {
+            $0.bind(1, Int64(record.device))
+            $0.bind(2, Int64(record.type))
+            $0.bind(3, Int64(record.id))
+            $0.bind(4, record.topic)
+            $0.bind(5, Int64(record.knowledge))
+            $0.bind(6, record.isServers)
+        }
+    }
 }
 
 /// What a store runs over and over.
@@ -160,6 +203,7 @@ private struct Statements {
     let putSession, putSubscription, removeSubscription, putMessage, removeMessage: Statement
     let putDelivery, startDelivery, releaseDelivery, removeDelivery: Statement
     let putReceived, removeReceived, putRetained, removeRetained, putWill, removeWill: Statement
+    let putDevice, removeDevice, putDeviceTopic, removeDeviceTopics: Statement
     let removeSession: [Statement]
 
     init(_ database: Database) throws(DatabaseError) {
@@ -179,6 +223,11 @@ private struct Statements {
         removeRetained = try database.prepare("DELETE FROM retained WHERE topic = ?")
         putWill = try database.prepare("INSERT OR REPLACE INTO will VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
         removeWill = try database.prepare("DELETE FROM will WHERE session = ?")
+        let sixteen = Array(repeating: "?", count: 16).joined(separator: ", ")
+        putDevice = try database.prepare("INSERT OR REPLACE INTO device VALUES (\(sixteen))")
+        removeDevice = try database.prepare("DELETE FROM device WHERE device = ?")
+        putDeviceTopic = try database.prepare("INSERT OR REPLACE INTO device_topic VALUES (?, ?, ?, ?, ?, ?)")
+        removeDeviceTopics = try database.prepare("DELETE FROM device_topic WHERE device = ?")
         var removals: [Statement] = []
         for table in ["session", "subscription", "delivery", "received", "will"] {
             removals.append(try database.prepare("DELETE FROM \(table) WHERE session = ?"))

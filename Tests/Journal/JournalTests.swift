@@ -50,6 +50,22 @@ import Testing
                             session: 1, due: .max, topic: text, properties: .empty, payload: long, qos: .exactlyOnce,
                             retain: false, messageExpiryInterval: nil)),
                     .willGone(session: 1),
+                    .device(
+                        DeviceRecord(
+                            device: 0, clientID: text, state: .active, path: .empty, nodeID: .empty, isBound: false,
+                            hadWill: false, cleanSession: true, keepAlive: 0, sleepDuration: .max,
+                            sessionExpiryInterval: 1, awaySince: nil, will: nil)),
+                    .device(
+                        DeviceRecord(
+                            device: .max, clientID: text, state: .lost, path: long, nodeID: text, isBound: true,
+                            hadWill: true, cleanSession: false, keepAlive: .max, sleepDuration: 0,
+                            sessionExpiryInterval: .max, awaySince: .min,
+                            will: .init(topic: text, payload: long, qos: .exactlyOnce, retain: true))),
+                    .deviceGone(device: 1),
+                    .deviceTopic(
+                        DeviceTopicRecord(
+                            device: 2, type: 3, id: .max, topic: text, knowledge: 255, isServers: true)),
+                    .deviceTopicsGone(device: .max),
                 ])
             }
         }

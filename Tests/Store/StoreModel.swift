@@ -12,6 +12,8 @@ struct StoreModel {
     private var received: [UInt32: [UInt16: Received]] = [:]
     private var retained: [ByteString: UInt64] = [:]
     private var wills: [UInt32: String] = [:]
+    private var devices: [UInt32: String] = [:]
+    private var deviceTopics: [UInt32: [UInt32: String]] = [:]
 
     private struct Key: Hashable {
         var session: UInt32
@@ -68,6 +70,14 @@ struct StoreModel {
         case .retainedGone(let topic): retained[ByteString(topic)] = nil
         case .will(let record): wills[record.session] = Self.words(.will(record))
         case .willGone(let session): wills[session] = nil
+        case .device(let record): devices[record.device] = Self.words(.device(record))
+        case .deviceGone(let device):
+            devices[device] = nil
+            deviceTopics[device] = nil
+        case .deviceTopic(let record):
+            let key = UInt32(record.type) << 16 | UInt32(record.id)
+            deviceTopics[record.device, default: [:]][key] = Self.words(.deviceTopic(record))
+        case .deviceTopicsGone(let device): deviceTopics[device] = nil
         }
     }
 
@@ -85,6 +95,8 @@ struct StoreModel {
                 all.insert("received \(session) \(packetIdentifier) \(held.serial) \(held.retain)")
             }
         }
+        all.formUnion(devices.values)
+        for topics in deviceTopics.values { all.formUnion(topics.values) }
         for (topic, serial) in retained { all.insert("retained \(serial) \(topic)") }
         return all
     }
@@ -117,8 +129,17 @@ struct StoreModel {
             let expiry = record.messageExpiryInterval.map(String.init) ?? "never"
             return "will \(record.session) \(record.due) \(ByteString(record.topic)) \(ByteString(record.properties))"
                 + " \(ByteString(record.payload)) \(record.qos) \(record.retain) \(expiry)"
+        case .device(let record):
+            let will = record.will.map { "\(ByteString($0.topic)) \(ByteString($0.payload)) \($0.qos) \($0.retain)" }
+            return "device \(record.device) \(ByteString(record.clientID)) \(record.state) \(ByteString(record.path))"
+                + " \(ByteString(record.nodeID)) \(record.isBound) \(record.hadWill) \(record.cleanSession)"
+                + " \(record.keepAlive) \(record.sleepDuration) \(record.sessionExpiryInterval)"
+                + " \(record.awaySince.map(String.init) ?? "here") \(will ?? "no will")"
+        case .deviceTopic(let record):
+            return "topic \(record.device) \(record.type) \(record.id) \(ByteString(record.topic)) \(record.knowledge)"
+                + " \(record.isServers)"
         case .sessionGone, .subscriptionGone, .messageGone, .started, .deliveryGone, .receivedGone,
-            .retainedGone, .willGone:
+            .retainedGone, .willGone, .deviceGone, .deviceTopicsGone:
             return "\(record) is nothing that lasts"
         }
     }
@@ -155,7 +176,7 @@ struct StoreModel {
         mutating func flag() -> Bool { below(2) == 1 }
 
         mutating func record() -> JournalRecord {
-            switch below(20) {
+            switch below(26) {
             case 0, 1:
                 return .session(
                     SessionRecord(
@@ -186,12 +207,29 @@ struct StoreModel {
                     session: session(), packetIdentifier: identifier(), serial: serial(), retain: flag())
             case 17: return flag() ? .receivedGone(session: session(), packetIdentifier: identifier()) : willGone()
             case 18: return flag() ? .retained(serial: serial(), topic: name()) : .retainedGone(topic: name())
+            case 20, 21, 22: return .device(device())
+            case 23, 24:
+                return .deviceTopic(
+                    DeviceTopicRecord(
+                        device: session(), type: UInt8(below(3)), id: identifier(), topic: name(),
+                        knowledge: UInt8(below(3)), isServers: flag()))
+            case 25: return flag() ? .deviceGone(device: session()) : .deviceTopicsGone(device: session())
             default:
                 return .will(
                     WillRecord(
                         session: session(), due: time(), topic: name(), properties: name(), payload: name(),
                         qos: qos(), retain: flag(), messageExpiryInterval: flag() ? .max : nil))
             }
+        }
+
+        private mutating func device() -> DeviceRecord {
+            let states: [DeviceRecord.State] = [.active, .asleep, .disconnected, .lost]
+            let will = DeviceRecord.StoredWill(topic: name(), payload: name(), qos: qos(), retain: flag())
+            return DeviceRecord(
+                device: session(), clientID: name(), state: states[Int(below(4))], path: name(), nodeID: name(),
+                isBound: flag(), hadWill: flag(), cleanSession: flag(), keepAlive: identifier(),
+                sleepDuration: identifier(), sessionExpiryInterval: flag() ? .max : 0,
+                awaySince: flag() ? time() : nil, will: flag() ? will : nil)
         }
 
         private mutating func willGone() -> JournalRecord { .willGone(session: session()) }

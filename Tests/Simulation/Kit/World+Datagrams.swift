@@ -74,7 +74,8 @@ extension World {
                         faults.append("the gateway sent a malformed datagram: \(view.escaped)")
                         return
                     }
-                    noteDown(packet, device)
+                    // What waited for the disk may leave for an address that the device has left.
+                    if disk == nil || devices[device].address == receiver { noteDown(packet, device) }
                 }
             }
             for arrival in arrivals(device) { queue.add(.datagramDown(bytes, to: receiver), at: arrival) }
@@ -105,6 +106,7 @@ struct ToldTopics {
     private var ids: [UInt16] = []
     /// Whether the device goes on from sleep, in the gateway's eyes: then it keeps what it was told [D-04].
     var isResuming = false
+    var forgetsAtConnack = false
 
     mutating func forgetAll() { ids = [] }
 
@@ -122,7 +124,12 @@ extension World {
         case .connect(let connect):
             devices[device].clientID = ByteString(connect.clientID)
             if [.asleep, .awake].contains(state(of: device)) { devices[device].told.isResuming = true }
-            if !devices[device].told.isResuming { devices[device].told.forgetAll() }
+            // What waited for the disk when CONNECT came leaves before CONNACK.
+            if disk != nil {
+                devices[device].told.forgetsAtConnack = !devices[device].told.isResuming
+            } else if !devices[device].told.isResuming {
+                devices[device].told.forgetAll()
+            }
         case .willTopic, .willMsg: break
         case .regack(let topicID, _, .accepted):
             devices[device].told.isResuming = false
@@ -135,6 +142,9 @@ extension World {
     private mutating func noteDown(_ packet: SNPacket, _ device: Int) {
         wakes.noteDown(packet.type, device, now)
         switch packet {
+        case .connack where devices[device].told.forgetsAtConnack:
+            devices[device].told.forgetsAtConnack = false
+            devices[device].told.forgetAll()
         case .regack(let topicID, _, .accepted), .suback(_, let topicID, _, .accepted):
             devices[device].told.insert(topicID)
         case .publish(let publish) where publish.topicIDType == .normal:

@@ -94,7 +94,8 @@ extension World {
             let isAnswered = engine.outbox.entries.contains { entry in
                 entry.path.remote == sender && engine.outbox.bytes(of: entry).memory.elementsEqual([0x02, 0x17])
             }
-            if !isAnswered { faults.append("\(name(ofDevice: device)) woke up, and nothing answered") }
+            // With a disk the answer may wait for it.
+            if !isAnswered, disk == nil { faults.append("\(name(ofDevice: device)) woke up, and nothing answered") }
         default: break
         }
     }
@@ -105,7 +106,8 @@ extension World {
         let unanswered = engine.gateway.counters.unanswered
         defer { wakes.unanswered = unanswered }
         guard !wakes.open.isEmpty else { return }
-        let patience = engine.settings.gateway.unlisted.retryInterval * 1.3
+        if disk?.isBlocked == true || disk?.hasFailed == true { return wakes.open = [] }
+        let patience = engine.settings.gateway.unlisted.retryInterval * 1.3 + (disk?.delay ?? .zero) * 2
         var silent = 0
         for wake in wakes.open {
             switch state(of: wake.device) {
@@ -118,6 +120,7 @@ extension World {
             wakes.open.removeAll { $0.device == wake.device }
         }
         wakes.silent += silent
-        if silent > unanswered - wakes.unanswered { faults.append("a wake ended without PINGRESP") }
+        // With a disk PINGRESP may wait for it.
+        if disk == nil, silent > unanswered - wakes.unanswered { faults.append("a wake ended without PINGRESP") }
     }
 }
