@@ -96,7 +96,9 @@ extension Broker {
                     entry.packetIdentifier, entry.qos, entry.retain, entry.phase == .release, entry.message,
                     entry.group, entry.identifiers, store))
         }
-        let received = session.received.map { "  received \($0.packetIdentifier) \(words($0.message, store)) \($0.retain)" }
+        let received = session.received.map { entry in
+            "  received \(entry.packetIdentifier) \(words(entry.message, store)) \(entry.retain)"
+        }
         lines += received.sorted()
         if let will = session.pendingWill { lines.append("  will \(will.topic) \(will.payload) \(will.qos)") }
         return lines
@@ -116,7 +118,9 @@ extension Broker {
         let message = messages.passing(handle)
         var bytes = (ByteString(message.properties), ByteString(message.payload))
         if messages[handle].isEvicted, let stored = try? store.load(message.serial) {
-            stored.withBytes { if let found = $0 { bytes = (ByteString(found.properties), ByteString(found.payload)) } }
+            stored.withBytes { found in
+                if let found { bytes = (ByteString(found.properties), ByteString(found.payload)) }
+            }
         }
         return "\(message.serial) \(ByteString(topics.name(of: message.topic))) \(bytes.1) \(bytes.0)"
             + " \(message.expiresAt) \(message.takenAt) \(message.qos)"
