@@ -23,6 +23,11 @@ package struct StoreDirectory {
         try StoreReader(database).read(body)
     }
 
+    /// As `StoreReader.lastingMessages`.
+    package func lastingMessages() throws(DatabaseError) -> Set<UInt64> {
+        try StoreReader(database).lastingMessages()
+    }
+
     /// Gives the database to who writes to it.
     package func takeWriter() -> StoreWriter { writer }
 }

@@ -13,6 +13,8 @@ package enum StoreEvent: Equatable, Sendable {
     case resumed
     /// The disk failed, or the database is damaged: nothing is committed any more until the gateway is started anew.
     case failed(DatabaseError)
+    /// Messages that were asked for, in that order; the others follow.
+    case loaded([StoredMessage])
 }
 
 /// What a commit waits for.
@@ -34,6 +36,8 @@ package final class StoreThread: Sendable {
 
     private struct Waiting: Sendable {
         var batches: [JournalBatch] = []
+        /// Serials of messages that are to be read.
+        var loads: [UInt64] = []
         var isStopping = false
     }
 
@@ -61,7 +65,10 @@ package final class StoreThread: Sendable {
             var count: UInt64 = 0
             read(descriptor, &count, MemoryLayout<UInt64>.size)
             return waiting.withLock { waiting in
-                defer { waiting.batches = [] }
+                defer {
+                    waiting.batches = []
+                    waiting.loads = []
+                }
                 return waiting
             }
         }
@@ -101,6 +108,13 @@ package final class StoreThread: Sendable {
         inbox.wake()
     }
 
+    /// Reads messages that were committed: `loaded` tells them in this order, a page at a time, between commits. After
+    /// `failed` nothing is read any more.
+    package func load(_ serials: [UInt64]) {
+        inbox.waiting.withLock { $0.loads += serials }
+        inbox.wake()
+    }
+
     /// Commits what has been handed over, as far as the disk takes it, and ends the thread.
     package func stop() {
         inbox.waiting.withLock { $0.isStopping = true }
@@ -120,6 +134,9 @@ package final class StoreThread: Sendable {
         private var crashPoint: CrashPoint?
         /// Taken and not committed.
         private var batches: [JournalBatch] = []
+        /// Asked for and not read.
+        private var loads: ArraySlice<UInt64> = []
+        private var loader: MessageLoader?
         private var isBlocked = false
         private var hasFailed = false
         /// Whether something was committed that the disk may not have.
@@ -139,13 +156,16 @@ package final class StoreThread: Sendable {
         func run() {
             var isStopping = false
             while !isStopping {
-                let taken = inbox.take(waiting: isBlocked || isUnsynced ? 1_000 : -1)
+                // A commit, a page, a commit: neither waits for more than one of the other.
+                let taken = inbox.take(waiting: !loads.isEmpty ? 0 : isBlocked || isUnsynced ? 1_000 : -1)
                 isStopping = taken.isStopping
                 if hasFailed { continue }
                 batches += taken.batches
+                loads += taken.loads
                 // What waits without company is what the last second brought, and goes to the disk.
-                if taken.batches.isEmpty, isUnsynced { checkpoint() }
+                if taken.batches.isEmpty, loads.isEmpty, isUnsynced { checkpoint() }
                 if !batches.isEmpty { commit() }
+                if !loads.isEmpty, !hasFailed { readPage() }
             }
             if !hasFailed { checkpoint() }
             writer.close()
@@ -170,6 +190,18 @@ package final class StoreThread: Sendable {
             report(.committed(last))
             crashPoint?.reached(.afterReport)
             if writer.isLogLong { checkpoint() }
+        }
+
+        private func readPage() {
+            do throws(DatabaseError) {
+                if loader == nil { loader = try MessageLoader(writer.database) }
+                let page = try loader?.page(of: loads) ?? []
+                loads.removeFirst(page.count)
+                if loads.isEmpty { loads = [] }
+                report(.loaded(page))
+            } catch {
+                fail(error)
+            }
         }
 
         private func checkpoint() {

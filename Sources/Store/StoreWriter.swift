@@ -6,7 +6,7 @@ internal import Messaging
 ///
 /// One thread at a time uses it and its database: it is handed over whole, and who hands it over keeps nothing of it.
 package final class StoreWriter: @unchecked Sendable {
-    private let database: Database
+    let database: Database
     private let statements: Statements
 
     /// - Parameter isDurable: whether a commit waits for the disk (fsync), or only for the system.

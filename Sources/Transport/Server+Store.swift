@@ -22,7 +22,7 @@ extension Server {
     /// Gives the engine what an earlier one had. Before `keep`.
     package func restore(from store: StoreDirectory) throws(DatabaseError) -> Restoration {
         let started = ContinuousClock.now
-        var restorer = EngineRestorer(now: loop.now)
+        var restorer = EngineRestorer(now: loop.now, lasting: try store.lastingMessages())
         try store.read { restorer.take($0, into: &engine) }
         restorer.finish(&engine)
         return Restoration(
@@ -58,6 +58,7 @@ extension Server {
             case .blocked: engine.storeChanged(.blocked, now: now)
             case .resumed: engine.storeChanged(.ready, now: now)
             case .failed: engine.storeChanged(.failed, now: now)
+            case .loaded(let messages): engine.loaded(messages)
             }
             if let event = StoreReport(event) { report(.store(event)) }
         }
@@ -70,6 +71,8 @@ extension Server {
             self.keeper?.isBusy = true
             keeper.thread.submit(batch)
         }
+        let loads = engine.takeLoads()
+        if !loads.isEmpty { keeper.thread.load(loads) }
         engine.noteUnwritten(now: now)
         if !keeper.resting.isEmpty, !mustRest { wakeResting(now) }
     }
@@ -124,7 +127,7 @@ package enum StoreReport: Equatable {
 
     fileprivate init?(_ event: StoreEvent) {
         switch event {
-        case .committed: return nil
+        case .committed, .loaded: return nil
         case .blocked(let error): self = .blocked(error)
         case .resumed: self = .resumed
         case .failed(let error): self = .failed(error)
