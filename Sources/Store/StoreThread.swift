@@ -29,6 +29,13 @@ package enum StoreProfile: Sendable {
 /// While one transaction is on its way to the disk the next batches gather: the slower the disk, the more share a
 /// commit.
 package final class StoreThread: Sendable {
+    /// So many pages of 4 KB in the log are written back to the database. After that the log begins anew: its file is
+    /// bounded by this and one transaction.
+    static let checkpointPages: Int32 = 1_000
+    /// Above so many pages in the log nothing is committed before they could be written back: a log that only grows
+    /// would take the space that the database needs.
+    static let logPagesMax: Int32 = 16_000
+
     private let inbox: Inbox
     private let thread: Mutex<pthread_t?>
 
@@ -120,6 +127,8 @@ package final class StoreThread: Sendable {
         private var hasFailed = false
         /// Whether something was committed that the disk may not have.
         private var isUnsynced = false
+        /// How long the log is when it is written back next.
+        private var checkpointAt = StoreThread.checkpointPages
 
         init(
             inbox: Inbox, writer: StoreWriter, profile: StoreProfile, report: @escaping @Sendable (StoreEvent) -> Void
@@ -147,6 +156,7 @@ package final class StoreThread: Sendable {
 
         private func commit() {
             do throws(DatabaseError) {
+                if writer.logPages >= StoreThread.logPagesMax { try writer.checkpoint() }
                 try writer.write(batches)
             } catch {
                 guard error.kind == .full else { return fail(error) }
@@ -160,15 +170,18 @@ package final class StoreThread: Sendable {
             let last = batches[batches.count - 1].number
             batches = []
             report(.committed(last))
-            if writer.isLogLong { checkpoint() }
+            if writer.logPages >= checkpointAt { checkpoint() }
         }
 
         private func checkpoint() {
             do throws(DatabaseError) {
                 try writer.checkpoint()
                 isUnsynced = false
+                checkpointAt = StoreThread.checkpointPages
             } catch {
-                // A full disk is found out by the next commit, with something to lose.
+                // A full disk is found out by the next commit, with something to lose; until then it is not asked
+                // each time.
+                checkpointAt = writer.logPages + StoreThread.checkpointPages
                 if error.kind == .failed || error.kind == .damaged { fail(error) }
             }
         }
