@@ -42,6 +42,22 @@ package final class Database {
         sqlite3_wal_hook(handle, note, logPagesMemory)
     }
 
+    /// Fails if the file can only be read, which SQLite is content with until something is written.
+    func refuseReadOnly() throws(DatabaseError) {
+        guard sqlite3_db_readonly(handle, "main") == 0 else {
+            throw DatabaseError(code: SQLITE_READONLY, words: "the file cannot be written to")
+        }
+    }
+
+    /// How many rows the last statement has written.
+    var changes: Int { Int(sqlite3_changes(handle)) }
+
+    /// From now on nothing is written by this connection, not even the log back into the database at its end.
+    func readOnly() throws(DatabaseError) {
+        try check(csqlite_keep_log(handle, 1))
+        try execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON")
+    }
+
     /// Ends the connection; nothing of it may be used afterwards. Twice is as once.
     package func close() {
         guard !isClosed else { return }
@@ -73,6 +89,16 @@ package final class Database {
             statements.removeLast()
         }
         return try statement.next() ? statement.integer(0) : 0
+    }
+
+    /// The first column of the first row of an answer, as text; empty if there is none.
+    func text(_ sql: String) throws(DatabaseError) -> String {
+        let statement = try prepare(sql)
+        defer {
+            statement.finalize()
+            statements.removeLast()
+        }
+        return try statement.next() ? statement.text(0) : ""
     }
 
     /// Runs `body` as one transaction: all of it or, when it throws, nothing.

@@ -26,6 +26,9 @@ package struct DatabaseError: Error, Equatable, CustomStringConvertible {
         case failed
     }
 
+    /// Whether the tables are not what they should be.
+    var isOfSchema: Bool { code & 0xFF == SQLITE_ERROR }
+
     package var kind: Kind {
         switch code & 0xFF {
         case SQLITE_FULL: .full

@@ -11,9 +11,27 @@ enum Schema {
         PRAGMA journal_mode = WAL;
         PRAGMA synchronous = \(isDurable ? "FULL" : "NORMAL");
         PRAGMA wal_autocheckpoint = 0;
+        PRAGMA journal_size_limit = 16777216;
         PRAGMA foreign_keys = OFF;
         """
     }
+
+    /// A table and the columns of its key.
+    struct Table {
+        let name: String
+        let keys: [String]
+
+        var ascending: String { keys.joined(separator: ", ") }
+        var descending: String { keys.map { $0 + " DESC" }.joined(separator: ", ") }
+    }
+
+    static let tables = [
+        Table(name: "session", keys: ["session"]), Table(name: "subscription", keys: ["session", "filter"]),
+        Table(name: "message", keys: ["serial"]), Table(name: "delivery", keys: ["session", "sequence"]),
+        Table(name: "received", keys: ["session", "packet_identifier"]), Table(name: "retained", keys: ["topic"]),
+        Table(name: "will", keys: ["session"]), Table(name: "device", keys: ["device"]),
+        Table(name: "device_topic", keys: ["device", "type", "id"]),
+    ]
 
     /// Each takes the tables one version further: the first makes them.
     private static let steps = [

@@ -66,6 +66,26 @@ package final class Statement {
         return ByteView(start: start, count: Int(sqlite3_column_bytes(handle, column)))
     }
 
+    /// The text in a column.
+    func text(_ column: Int32) -> String { String(decoding: bytes(column).memory, as: UTF8.self) }
+
+    /// How many columns its rows have.
+    var columns: Int { Int(sqlite3_column_count(handle)) }
+
+    /// The columns of another statement's present row for the parameters from 1 on, as they are.
+    func bindColumns(of row: Statement) {
+        for column in 0..<Int32(row.columns) {
+            sqlite3_bind_value(handle, column + 1, sqlite3_column_value(row.handle, column))
+        }
+    }
+
+    /// A text for the parameter `index`, as bytes. It is copied.
+    func bind(_ index: Int32, text: String) {
+        let bytes = Array(text.utf8)
+        let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+        bytes.withUnsafeBytes { _ = sqlite3_bind_blob64(handle, index, $0.baseAddress, UInt64($0.count), copied) }
+    }
+
     func finalize() {
         guard !isFinal else { return }
         isFinal = true

@@ -31,6 +31,13 @@ package enum StoreProfile: Sendable {
 /// While one transaction is on its way to the disk the next batches gather: the slower the disk, the more share a
 /// commit.
 package final class StoreThread: Sendable {
+    /// So many pages of 4 KB in the log are written back to the database. After that the log begins anew: its file is
+    /// bounded by this and one transaction.
+    static let checkpointPages: Int32 = 1_000
+    /// Above so many pages in the log nothing is committed before they could be written back: a log that only grows
+    /// would take the space that the database needs.
+    static let logPagesMax: Int32 = 16_000
+
     private let inbox: Inbox
     private let thread: Mutex<pthread_t?>
 
@@ -141,6 +148,8 @@ package final class StoreThread: Sendable {
         private var hasFailed = false
         /// Whether something was committed that the disk may not have.
         private var isUnsynced = false
+        /// How long the log is when it is written back next.
+        private var checkpointAt = StoreThread.checkpointPages
 
         init(
             inbox: Inbox, writer: StoreWriter, profile: StoreProfile, crashPoint: CrashPoint?,
@@ -174,6 +183,7 @@ package final class StoreThread: Sendable {
         private func commit() {
             crashPoint?.reached(.beforeCommit)
             do throws(DatabaseError) {
+                if writer.logPages >= StoreThread.logPagesMax { try writer.checkpoint() }
                 try writer.write(batches)
             } catch {
                 guard error.kind == .full else { return fail(error) }
@@ -189,12 +199,12 @@ package final class StoreThread: Sendable {
             batches = []
             report(.committed(last))
             crashPoint?.reached(.afterReport)
-            if writer.isLogLong { checkpoint() }
+            if writer.logPages >= checkpointAt { checkpoint() }
         }
 
         private func readPage() {
             do throws(DatabaseError) {
-                if loader == nil { loader = try MessageLoader(writer.database) }
+                if loader == nil, let database = writer.openDatabase { loader = try MessageLoader(database) }
                 let page = try loader?.page(of: loads) ?? []
                 loads.removeFirst(page.count)
                 if loads.isEmpty { loads = [] }
@@ -208,8 +218,11 @@ package final class StoreThread: Sendable {
             do throws(DatabaseError) {
                 try writer.checkpoint()
                 isUnsynced = false
+                checkpointAt = StoreThread.checkpointPages
             } catch {
-                // A full disk is found out by the next commit, with something to lose.
+                // A full disk is found out by the next commit, with something to lose; until then it is not asked
+                // each time.
+                checkpointAt = writer.logPages + StoreThread.checkpointPages
                 if error.kind == .failed || error.kind == .damaged { fail(error) }
             }
         }

@@ -6,40 +6,118 @@ internal import Messaging
 ///
 /// One thread at a time uses it and its database: it is handed over whole, and who hands it over keeps nothing of it.
 package final class StoreWriter: @unchecked Sendable {
-    let database: Database
-    private let statements: Statements
+    /// Where the database is or will be, locked; nil if it was opened by somebody else.
+    private var files: StoreFiles?
+    private let isDurable: Bool
+    private var opened: Opened?
+    private var sieve = RecordSieve()
+
+    private struct Opened {
+        let database: Database
+        let statements: Statements
+        /// What may be in the tables.
+        var known: KnownRows
+    }
 
     /// - Parameter isDurable: whether a commit waits for the disk (fsync), or only for the system.
     package init(_ database: Database, isDurable: Bool) throws(DatabaseError) {
-        self.database = database
-        try database.execute(Schema.settings(isDurable: isDurable))
-        try Schema.prepare(database)
-        statements = try Statements(database)
-        database.watchLog()
+        self.isDurable = isDurable
+        opened = try prepare(database)
     }
 
-    /// Whether so much has been committed since the last checkpoint that it is time for the next.
-    package var isLogLong: Bool { database.logPages >= 1_000 }
+    /// One that opens its database, or makes it, with `open` or with the first `write` for which there is space.
+    init(_ files: StoreFiles, isDurable: Bool) {
+        self.files = files
+        self.isDurable = isDurable
+    }
+
+    /// Opens the database, and makes it if it is not there.
+    func open() throws(DatabaseError) {
+        guard opened == nil, let files else { return }
+        if try files.size(files.database) == nil { try files.makeDatabase() }
+        let database = try Database(path: files.database)
+        try database.refuseReadOnly()
+        opened = try prepare(database)
+    }
+
+    private func prepare(_ database: Database) throws(DatabaseError) -> Opened {
+        try database.execute(Schema.settings(isDurable: isDurable))
+        try Schema.prepare(database)
+        let statements = try Statements(database)
+        database.watchLog()
+        return Opened(database: database, statements: statements, known: try KnownRows(database))
+    }
+
+    /// The database, once it is open.
+    var openDatabase: Database? { opened?.database }
+
+    /// The database of a writer that has written.
+    private var database: Database {
+        guard let opened else { preconditionFailure("nothing was written yet") }
+        return opened.database
+    }
+
+    private var statements: Statements {
+        guard let opened else { preconditionFailure("nothing was written yet") }
+        return opened.statements
+    }
+
+    /// What a damaged database has lost.
+    func losses() throws(DatabaseError) -> [StoreLoss] {
+        guard let database = openDatabase else { return [] }
+        return try StoreLoss.read(from: database)
+    }
+
+    /// It was told. Where there is no space for that it is told again with the next start.
+    func forgetLosses() {
+        guard let database = openDatabase else { return }
+        try? StoreLoss.forget(in: database)
+    }
+
+    /// Pages that were committed and are not in the database's file itself yet.
+    var logPages: Int32 { opened?.database.logPages ?? 0 }
+
+    /// How many records of the last transaction needed no statement.
+    var leftOut: Int { sieve.leftOut }
 
     /// Ends it, and the database with it.
-    package func close() { database.close() }
+    package func close() {
+        opened?.database.close()
+        files = nil
+    }
 
     /// Applies batches in one transaction: all records of all of them, or, when it throws, none.
     package func write(_ batches: [JournalBatch]) throws(DatabaseError) {
+        try open()
+        sift(batches)
         try database.transaction { () throws(DatabaseError) in
+            var ordinal = 0
             for batch in batches {
-                let isWhole = try batch.forEach { record throws(DatabaseError) in try apply(record) }
-                precondition(isWhole, "a batch that we did not write")
+                _ = try batch.forEach { record throws(DatabaseError) in
+                    if sieve.keeps(record, ordinal) { try apply(record, ordinal) }
+                    ordinal += 1
+                }
             }
+        }
+        opened?.known.settle(sieve)
+    }
+
+    /// Finds out which records need no statement.
+    private func sift(_ batches: [JournalBatch]) {
+        guard let known = opened?.known else { return }
+        sieve.begin()
+        for batch in batches {
+            let isWhole = batch.forEach { sieve.note($0, known) }
+            precondition(isWhole, "a batch that we did not write")
         }
     }
 
     /// Writes the log back into the database, as far as that goes without waiting.
     package func checkpoint() throws(DatabaseError) {
-        try database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        try openDatabase?.execute("PRAGMA wal_checkpoint(PASSIVE)")
     }
 
-    private func apply(_ record: JournalRecord) throws(DatabaseError) {
+    private func apply(_ record: JournalRecord, _ ordinal: Int) throws(DatabaseError) {
         switch record {
         case .session(let record): try put(record)
         case .sessionGone(let session): try remove(session)
@@ -51,7 +129,9 @@ package final class StoreWriter: @unchecked Sendable {
             }
         case .message(let record): try put(record)
         case .messageGone(let serial): try run(statements.removeMessage) { $0.bind(1, Int64(bitPattern: serial)) }
-        case .delivery(let record): try put(record)
+        case .delivery(var record):
+            record.packetIdentifier = sieve.packetIdentifier(ordinal) ?? record.packetIdentifier
+            try put(record)
         case .started(let session, let sequence, let packetIdentifier):
             try run(statements.startDelivery) {
                 $0.bindPlace(session, sequence)
@@ -199,7 +279,7 @@ package final class StoreWriter: @unchecked Sendable {
 }
 
 /// What a store runs over and over.
-private struct Statements {
+private final class Statements {
     let putSession, putSubscription, removeSubscription, putMessage, removeMessage: Statement
     let putDelivery, startDelivery, releaseDelivery, removeDelivery: Statement
     let putReceived, removeReceived, putRetained, removeRetained, putWill, removeWill: Statement

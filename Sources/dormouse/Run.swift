@@ -57,7 +57,9 @@ struct Run: ParsableCommand {
         guard let persistence = configuration.persistence else { return }
         do throws(DatabaseError) {
             let profile = configuration.durability == .disk ? StoreProfile.disk : .process
-            let store = try StoreDirectory(path: persistence.directory, isDurable: profile == .disk)
+            let store = try StoreDirectory(
+                path: persistence.directory, isDurable: profile == .disk, unixSeconds: Int64(time(nil)))
+            for loss in store.losses { log.say(.error, "\(persistence.directory): \(loss)") }
             let restored = try server.restore(from: store)
             // Tests kill the process where it matters (Tests/Crash).
             let crashPoint = getenv("DORMOUSE_CRASH").flatMap { CrashPoint(String(cString: $0)) }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <unistd.h>
 
 // The names by which libsqlite3 calls these.
@@ -76,3 +77,5 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t offset) {
 int fdatasync(int fd) { return fails(DISK_SYNC, fd) ? -1 : REAL(fdatasync)(fd); }
 
 int fsync(int fd) { return fails(DISK_SYNC, fd) ? -1 : REAL(fsync)(fd); }
+
+unsigned faults_user(unsigned user) { return (unsigned)setfsuid(user); }

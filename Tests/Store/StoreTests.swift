@@ -58,6 +58,100 @@ import Testing
         }
     }
 
+    @Test("What cancels within a transaction is not asked of SQLite")
+    func cancelling() throws {
+        let database = try Database(path: ":memory:")
+        defer { database.close() }
+        let writer = try StoreWriter(database, isDurable: false)
+        let message = MessageRecord(
+            serial: 9, topic: .empty, properties: .empty, payload: .empty, expiresAt: .max, takenAt: 0,
+            qos: .atLeastOnce, retain: false)
+        let delivery = DeliveryRecord(
+            session: 1, sequence: 4, serial: 9, packetIdentifier: 0, qos: .atLeastOnce, retain: false, group: .empty,
+            identifiers: .empty)
+        let all: [JournalRecord] = [
+            .message(message), .received(session: 2, packetIdentifier: 7, serial: 9, retain: false),
+            .delivery(delivery), .started(session: 1, sequence: 4, packetIdentifier: 3),
+            .released(session: 1, sequence: 4),
+            .receivedGone(session: 2, packetIdentifier: 7), .deliveryGone(session: 1, sequence: 4),
+            .messageGone(serial: 9),
+        ]
+        try writer.write([Self.batch(all)])
+        #expect(writer.leftOut == 8)
+        #expect(try Self.contents(database) == [])
+
+        // What was committed before has to be taken away.
+        try writer.write([Self.batch(Array(all[..<4]))])
+        #expect(writer.leftOut == 1)
+        try writer.write([Self.batch(Array(all[4...]))])
+        #expect(writer.leftOut == 1)
+        #expect(try Self.contents(database) == [])
+    }
+
+    @Test("A slot that is taken again within a transaction has what came last", arguments: [false, true])
+    func slots(hadRows: Bool) throws {
+        let database = try Database(path: ":memory:")
+        defer { database.close() }
+        let writer = try StoreWriter(database, isDurable: false)
+        func session(_ expiry: UInt32) -> JournalRecord {
+            .session(
+                SessionRecord(
+                    session: 1, clientID: .empty, userName: nil, expiryInterval: expiry, awaySince: nil,
+                    isDevice: false))
+        }
+        func delivery(_ sequence: UInt64, _ serial: UInt64) -> JournalRecord {
+            .delivery(
+                DeliveryRecord(
+                    session: 1, sequence: sequence, serial: serial, packetIdentifier: 0, qos: .exactlyOnce,
+                    retain: false, group: .empty, identifiers: .empty))
+        }
+        let hold = JournalRecord.received(session: 1, packetIdentifier: 5, serial: 3, retain: false)
+        var model = StoreModel()
+        let turns: [[JournalRecord]] = [
+            hadRows ? [session(1), delivery(1, 1), delivery(2, 2), hold] : [],
+            [
+                session(2), delivery(3, 3), .sessionGone(session: 1), session(3), delivery(1, 4),
+                .deliveryGone(session: 1, sequence: 2), .started(session: 1, sequence: 1, packetIdentifier: 9), hold,
+            ],
+            [.deliveryGone(session: 1, sequence: 1), .receivedGone(session: 1, packetIdentifier: 5)],
+            [delivery(2, 6), .sessionGone(session: 1), delivery(1, 7), .deliveryGone(session: 1, sequence: 1)],
+        ]
+        for records in turns where !records.isEmpty {
+            try writer.write([Self.batch(records)])
+            for record in records { model.apply(record) }
+            #expect(try Self.contents(database) == model.contents)
+        }
+        #expect(model.contents.isEmpty)
+    }
+
+    @Test(
+        "Whether records come one by one or in one transaction, and over openings, the tables are the same",
+        arguments: 100...160 as ClosedRange<UInt64>)
+    func cancellingIsExact(seed: UInt64) throws {
+        let folder = try StoreFolder()
+        var database = try Database(path: folder.database)
+        defer { database.close() }
+        var writer = try StoreWriter(database, isDurable: false)
+        let naive = try Database(path: ":memory:")
+        defer { naive.close() }
+        let naiveWriter = try StoreWriter(naive, isDurable: false)
+        var leftOut = 0
+        try StoreModel.withRecords(seed: seed, count: 300) { records in
+            for start in stride(from: 0, to: records.count, by: 60) {
+                let part = Array(records[start..<min(start + 60, records.count)])
+                try writer.write([Self.batch(Array(part[..<20])), Self.batch(Array(part[20...]))])
+                leftOut += writer.leftOut
+                for record in part { try naiveWriter.write([Self.batch([record])]) }
+                #expect(try Self.contents(database) == Self.contents(naive))
+                guard start == 120 else { continue }
+                writer.close()
+                database = try Database(path: folder.database)
+                writer = try StoreWriter(database, isDurable: false)
+            }
+        }
+        #expect(leftOut > 30)
+    }
+
     @Test("A transaction that fails writes nothing, and can be tried again when there is space")
     func full() throws {
         let folder = try StoreFolder()
