@@ -196,7 +196,7 @@ private func bytes(_ text: String) -> ByteView {
         #expect(try lives.say(.pingreq(clientID: .empty)) == ["1 PINGRESP"])
     }
 
-    @Test("What a device is told waits until it is safe; a wake costs no record and no wait")
+    @Test("What a device is told waits until it is safe; a wake costs no record and no wait [D-101]")
     func promises() throws {
         var lives = try Lives()
         let name = bytes("w")
