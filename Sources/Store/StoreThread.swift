@@ -164,6 +164,7 @@ package final class StoreThread: Sendable {
 
         func run() {
             var isStopping = false
+            if writer.openDatabase == nil { makeDatabase() }
             while !isStopping {
                 // A commit, a page, a commit: neither waits for more than one of the other.
                 let taken = inbox.take(waiting: !loads.isEmpty ? 0 : isBlocked || isUnsynced ? 1_000 : -1)
@@ -173,11 +174,25 @@ package final class StoreThread: Sendable {
                 loads += taken.loads
                 // What waits without company is what the last second brought, and goes to the disk.
                 if taken.batches.isEmpty, loads.isEmpty, isUnsynced { checkpoint() }
-                if !batches.isEmpty { commit() }
+                if !batches.isEmpty { commit() } else if isBlocked { makeDatabase() }
                 if !loads.isEmpty, !hasFailed { readPage() }
             }
             if !hasFailed { checkpoint() }
             writer.close()
+        }
+
+        /// A new database on a full disk is made when there is space, and until then nothing can be kept.
+        private func makeDatabase() {
+            do throws(DatabaseError) {
+                try writer.open()
+            } catch {
+                guard error.kind == .full else { return fail(error) }
+                if !isBlocked { report(.blocked(error)) }
+                isBlocked = true
+                return
+            }
+            if isBlocked { report(.resumed) }
+            isBlocked = false
         }
 
         private func commit() {
