@@ -12,7 +12,7 @@ BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev libssl-dev libsqli
 RUN_PACKAGES := mosquitto-clients
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark paho.mqtt.c-examples python3 python3-venv procps iproute2
 
-.PHONY: help run build test unit end-to-end conformance conformance-report bench bench-topics bench-devices sim field-table fuzz format lint clean
+.PHONY: help run build test unit end-to-end conformance conformance-report bench bench-topics bench-devices sim crash field-table fuzz format lint clean
 .PHONY: build-packages run-packages test-packages
 
 help: ## list the targets
@@ -53,6 +53,10 @@ sim: ## simulate a seed, SEED=1, with CRASHES=1, a SWARM=1, SLEEPERS=1, all for 
 		$(if $(CRASHES),--crashes --seed $(CRASHES)) $(if $(SWARM),--swarm --seed $(SWARM)) $(if $(SLEEPERS),--sleepers --seed $(SLEEPERS)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(FIELD),--field --seed $(FIELD)) $(if $(DEVICES),--devices $(DEVICES)) $(if $(HOURS),--hours $(HOURS))
+
+crash: build ## kill the gateway under load and count what was lost, ROUNDS=20 SEED=1, one DURABILITY=disk|process
+	@$(PYTHON) Tests/Crash/crash.py --rounds $(or $(ROUNDS),20) --seed $(or $(SEED),1) \
+		$(if $(DURABILITY),--durability $(DURABILITY))
 
 field-table: ## write what loss costs into Tests/Simulation/field.txt; docs/FIELD.md shows it
 	@$(SWIFT) build -c release $(STRICT) --product simulate

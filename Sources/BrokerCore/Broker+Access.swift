@@ -140,10 +140,15 @@ extension Broker {
         swap(&queue, &sessions[slot].queue)
         queuedDeliveries -= queue.count
         sessions[slot].queuedBytes = 0
+        if queuedMemory.isOn {
+            for entry in queue { noteNotWaiting(entry, of: slot) }
+        }
         return queue
     }
 
-    mutating func putBack(_ entry: QueuedDelivery, of slot: Int) {
+    mutating func putBack(_ taken: QueuedDelivery, of slot: Int) {
+        var entry = taken
+        noteWaiting(&entry, of: slot)
         sessions[slot].queue.append(entry)
         queuedDeliveries += 1
         guard entry.phase == .message else { return }

@@ -134,12 +134,13 @@ extension Broker {
                 sessions[slot].queue.returnedBytes += size
             }
             queuedDeliveries += 1
-            sessions[slot].queue.prepend(
-                QueuedDelivery(
-                    message: delivery.message, identifiers: delivery.identifiers,
-                    packetIdentifier: delivery.packetIdentifier, qos: delivery.qos, retain: delivery.retain,
-                    phase: delivery.phase == .publish ? .message : .release, group: delivery.group,
-                    sequence: delivery.sequence))
+            var entry = QueuedDelivery(
+                message: delivery.message, identifiers: delivery.identifiers,
+                packetIdentifier: delivery.packetIdentifier, qos: delivery.qos, retain: delivery.retain,
+                phase: delivery.phase == .publish ? .message : .release, group: delivery.group,
+                sequence: delivery.sequence)
+            noteWaiting(&entry, of: slot)
+            sessions[slot].queue.prepend(entry)
         }
     }
 }

@@ -207,6 +207,7 @@ extension Broker {
         let session = sessions[slot]
         queuedDeliveries -= session.queue.count
         for entry in session.queue where entry.phase == .message {
+            noteNotWaiting(entry, of: slot)
             counters.discardedWithSession += 1
             release(entry.message, entry.identifiers)
         }
@@ -220,6 +221,7 @@ extension Broker {
         sessionNames.remove(nameHash(session.clientID), UInt32(slot))
         line.remove(slot)
         searchLine.remove(slot)
+        queuedMemory.forget(slot)
         sessions[slot] = Session.free
         freeSessions.append(slot)
     }

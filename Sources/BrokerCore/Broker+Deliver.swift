@@ -30,9 +30,10 @@ extension Broker {
                 counters.droppedSlowLink += 1
                 return release(wanted.identifiers)
             }
-            let delivery = Delivery(
+            var delivery = Delivery(
                 message: copy ?? .passing, topic: message.topic, identifiers: wanted.identifiers, packetIdentifier: 0,
                 qos: .atMostOnce, retain: wanted.retain)
+            delivery.isRecorded = passesRecorded
             release(wanted.identifiers)
             return send(delivery, to: attachment.link, into: &effects)
         }
@@ -74,9 +75,11 @@ extension Broker {
             guard let attachment = sessions[slot].attachment, attachment.isOpen else { return }
             if let entry = sessions[slot].queue.first {
                 guard mayStart(entry, of: slot, attachment) else { return }
+                if queuedMemory.isOn, awaitsBytes(of: entry, in: slot, now: now) { return }
                 dequeue(slot)
                 if sessions[slot].queue.isEmpty { noteEmpty(slot, into: &effects) }
                 if isExpired(entry, of: slot, now: now) { continue }
+                if queuedMemory.isOn, isLost(entry, of: slot, into: &effects) { continue }
                 if entry.phase == .message { bytesLeft -= messages.size(of: entry.message) }
                 start(entry, of: slot, attachment, into: &effects)
             } else if let owed = sessions[slot].owedRetained.first {
@@ -110,6 +113,7 @@ extension Broker {
         guard let entry = sessions[slot].queue.popFirst() else { return }
         queuedDeliveries -= 1
         guard entry.phase == .message else { return }
+        noteNotWaiting(entry, of: slot)
         let size = messages.size(of: entry.message)
         sessions[slot].queuedBytes -= size
         if !entry.isFresh { sessions[slot].queue.returnedBytes -= size }
@@ -144,7 +148,7 @@ extension Broker {
             retain: entry.retain)
         if entry.qos == .atMostOnce {
             journalGone(entry.sequence, of: slot)
-            delivery.isRecorded = entry.sequence != 0
+            delivery.isRecorded = entry.sequence != 0 || passesRecorded
             if case .oneAtATime = attachment.pace {
                 let busy = BusyDelivery(message: entry.message, identifiers: entry.identifiers)
                 sessions[slot].attachment?.busyWith = busy
@@ -232,7 +236,11 @@ extension Broker {
 
     /// One holder of the message and the owner of the list let go.
     mutating func release(_ message: MessageHandle, _ identifiers: SubscriptionIdentifiers) {
-        if messages.release(message) { dyingMessages.append(message) }
+        if messages.release(message) {
+            dyingMessages.append(message)
+        } else if queuedMemory.isOn {
+            queuedMemory.suspects.append(message)
+        }
         release(identifiers)
     }
 

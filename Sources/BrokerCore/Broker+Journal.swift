@@ -60,6 +60,7 @@ extension Broker {
                     serial: message.serial, topic: topics.name(of: message.topic), properties: message.properties,
                     payload: message.payload, expiresAt: message.expiresAt, takenAt: message.takenAt,
                     qos: message.qos, retain: message.retain)))
+        queuedMemory.noteUnwritten(handle, serial: message.serial, batch: journal.batch)
     }
 
     /// Nobody at all holds it any more.

@@ -142,6 +142,7 @@ extension Broker {
             let answer = Acknowledgement(.pubcomp, identifier, .packetIdentifierNotFound)
             return effects.answer(link, .acknowledge(answer))
         }
+        if refusesPromises, sessions[session].isJournaled { return keepReceived(session, link, now, into: &effects) }
         passOn(index, session: session, now: now, into: &effects)
         effects.answer(link, .acknowledge(Acknowledgement(.pubcomp, identifier)))
     }
@@ -149,6 +150,9 @@ extension Broker {
     private mutating func passOn(_ place: Int, session: Int, now: Now, into effects: inout BrokerEffects) {
         let received = sessions[session].received.remove(at: place)
         journalReceivedGone(received.packetIdentifier, of: session)
+        // Whoever gets it at QoS 0 must not get it again when the PUBREL is repeated after a crash.
+        passesRecorded = sessions[session].isJournaled
+        defer { passesRecorded = false }
         let message = messages.passing(received.message)
         // The rules may have changed since PUBLISH (attack case 41), and PUBCOMP has no word for it.
         if mayPublish(to: message.topic, as: session) {

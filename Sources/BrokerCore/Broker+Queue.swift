@@ -31,6 +31,7 @@ extension Broker {
             message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
             retain: wanted.retain, phase: .message, group: wanted.group)
         journal(&entry, of: slot)
+        noteWaiting(&entry, of: slot)
         sessions[slot].queue.append(entry)
         sessions[slot].queuedBytes += message.size
         noteQueued(message, slot)
@@ -164,6 +165,7 @@ extension Broker {
         queuedDeliveries -= 1
         sessions[slot].queuedBytes -= messages.size(of: entry.message)
         counters.droppedQueueFull += 1
+        noteNotWaiting(entry, of: slot)
         journalGone(entry.sequence, of: slot)
         release(entry.message, entry.identifiers)
         return true
@@ -180,6 +182,7 @@ extension Broker {
             if isExpired(entry, of: slot, now: now) {
                 queuedDeliveries -= 1
                 sessions[slot].queuedBytes -= size
+                noteNotWaiting(entry, of: slot)
                 continue
             }
             soonest = min(soonest, end(of: entry, in: slot))

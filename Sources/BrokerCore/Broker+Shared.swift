@@ -235,6 +235,13 @@ extension Broker {
             qos: min(message.qos, receiver.maximumQoS), retain: message.retain && receiver.retainAsPublished,
             identifiers: identifiers(for: receiver, topic: message.topic, &overlaps), group: entry.group)
         var copy: MessageHandle? = entry.message
+        if messages[entry.message].isEvicted, sessions[Int(member.session)].attachment != nil {
+            // It cannot go at once: its bytes have to come from the disk.
+            enqueue(message, copy: &copy, wanted, to: Int(member.session), now: now, into: &effects)
+            lineUp(Int(member.session))
+            release(entry.message, entry.identifiers)
+            return true
+        }
         // It is the same delivery that was owed before, for another receiver.
         counters.deliveriesOwed -= 1
         deliver(message, copy: &copy, wanted, to: Int(member.session), now: now, into: &effects)

@@ -69,6 +69,7 @@ extension Broker {
             message: handle, identifiers: wanted.identifiers, packetIdentifier: 0, qos: wanted.qos,
             retain: wanted.retain, phase: .message, sequence: earlier.sequence)
         journal(&entry, of: slot)
+        noteWaiting(&entry, of: slot)
         sessions[slot].queue.fresh[place] = entry
         sessions[slot].queuedBytes += message.size
         noteQueued(message, slot)
@@ -79,6 +80,7 @@ extension Broker {
     private mutating func countReplaced(_ earlier: QueuedDelivery, _ slot: Int) {
         sessions[slot].queuedBytes -= messages.size(of: earlier.message)
         counters.replaced += 1
+        noteNotWaiting(earlier, of: slot)
         release(earlier.message, earlier.identifiers)
     }
 

@@ -1,3 +1,4 @@
+internal import Clockwork
 internal import Journal
 internal import Messaging
 
@@ -27,6 +28,14 @@ extension Broker {
             if entry.isGroup || sessions[Int(entry.session)].isJournaled { return true }
         }
         return false
+    }
+
+    /// A message at QoS 2 cannot be passed on, since nobody could remember that it was: its publisher is to come again
+    /// with its PUBREL. A device does so by itself.
+    mutating func keepReceived(_ slot: Int, _ link: LinkID, _ now: Now, into effects: inout BrokerEffects) {
+        guard !link.isDevice else { return }
+        effects.answer(link, .close(.quotaExceeded))
+        detach(slot, Farewell(publishesWill: true), now: now, into: &effects)
     }
 
     /// Whether a message at QoS 0 is not retained, since the one before would be back after a restart.

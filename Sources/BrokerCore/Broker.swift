@@ -80,10 +80,16 @@ package struct Broker {
     /// The next session to be told that the server goes.
     var nextToShutDown = 0
     var random: SeededGenerator
+    /// Whether what is passed on now is told to the journal as such: its deliveries at QoS 0 wait for that.
+    var passesRecorded = false
     /// Whether nothing can be kept for now, so that nobody is promised anything.
     var refusesPromises = false
     /// What must survive a crash, since the adapter last took it.
     package var journal: Journal
+    /// Which of the messages that wait are in memory.
+    var queuedMemory: QueuedMemory
+    /// Properties and payloads of those that wait in the parts of their sessions and need not be there, in bytes.
+    var keptBytes = 0
 
     package init(limits: BrokerLimits = BrokerLimits(), seed: UInt64) {
         self.limits = limits
@@ -97,6 +103,7 @@ package struct Broker {
         nameHashing = ByteHash(seed: ~seed)
         random = generator
         journal = Journal(isOn: limits.isDurable)
+        queuedMemory = QueuedMemory(isOn: limits.isDurable)
     }
 
     /// One request of a link. Views in it need to live only during this call; a `passing` message in the answers
@@ -166,12 +173,15 @@ package struct Broker {
             sessions[session].isInLine = false
             drain(session, now: now, into: &effects)
         }
+        // Whoever waited for these bytes has had its turn.
+        if queuedMemory.isOn { keepArrived() }
         if !searchLine.isEmpty { searchInLine(now: now, into: &effects) }
     }
 
     /// A message as the fronts write it out; valid until the next request.
     package func message(_ handle: MessageHandle, now: Now) -> MessageView? {
         guard let passing = handle == .passing ? passing : messages.passing(handle) else { return nil }
+        precondition(passing.evictedCount == 0, "a message is shown whose bytes are on disk")
         var remaining: UInt32?
         if passing.expiresAt != .max {
             remaining = UInt32(clamping: max(passing.expiresAt - now.unixSeconds, 0))
@@ -204,6 +214,7 @@ package struct Broker {
         gauges.sharedSubscriptions = shared.memberCount
         gauges.heldMessages = messages.count - gauges.retainedMessages
         gauges.heldBytes = messages.bytes - heldRetainedBytes
+        gauges.heldBytesOnDisk = messages.evictedBytes
         gauges.topics = topics.count
         return gauges
     }
@@ -221,6 +232,7 @@ package struct Broker {
             for list in dyingLists { identifierLists.release(list) }
             dyingLists.removeAll(keepingCapacity: true)
         }
+        if !queuedMemory.suspects.isEmpty { settleMemory() }
         guard !dyingMessages.isEmpty else { return }
         for message in dyingMessages {
             journalFreed(message)

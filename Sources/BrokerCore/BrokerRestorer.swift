@@ -9,12 +9,19 @@ package import Messaging
 /// What does not fit together, in a database that was damaged, is left out and counted.
 package struct BrokerRestorer {
     private let now: Now
+    /// Messages that are needed in memory; nil for all.
+    private let lasting: Set<UInt64>?
     /// Where the messages are, each held once until the end.
     private var handles: [UInt64: MessageHandle] = [:]
     /// Records that refer to something that is not there, or make no sense.
     package private(set) var omitted = 0
 
-    package init(now: Now) { self.now = now }
+    /// - Parameter lasting: the serials of messages that are retained or held for PUBREL. Others stay on disk beyond
+    ///   the memory that queues have; nil: all are taken into memory.
+    package init(now: Now, lasting: Set<UInt64>? = nil) {
+        self.now = now
+        self.lasting = lasting
+    }
 
     /// Takes one record.
     package mutating func take(_ record: JournalRecord, into broker: inout Broker) {
@@ -41,6 +48,7 @@ package struct BrokerRestorer {
     private mutating func take(_ record: MessageRecord, into broker: inout Broker) -> Bool {
         guard handles[record.serial] == nil, let handle = broker.restore(record) else { return false }
         handles[record.serial] = handle
+        if let lasting, !lasting.contains(record.serial) { broker.evictBeyondMemory(handle) }
         return true
     }
 
@@ -102,7 +110,10 @@ extension Broker {
                 serial: record.serial, topic: topics.intern(record.topic), properties: record.properties,
                 payload: record.payload, expiresAt: record.expiresAt, qos: record.qos, retain: record.retain,
                 takenAt: record.takenAt))
-        if journal.isOn { _ = messages.noteJournaled(handle) }
+        if journal.isOn {
+            _ = messages.noteJournaled(handle)
+            messages.noteCommitted(handle)
+        }
         return handle
     }
 
@@ -154,6 +165,7 @@ extension Broker {
             entry.sequence == UInt32(truncatingIfNeeded: sequence), entry.qos == .exactlyOnce
         else { return false }
         guard entry.phase == .message else { return true }
+        noteNotWaiting(entry, of: slot)
         sessions[slot].queue.releaseLast()
         let size = messages.size(of: entry.message)
         sessions[slot].queuedBytes -= size

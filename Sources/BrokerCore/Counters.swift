@@ -36,6 +36,8 @@ package struct BrokerCounters: Equatable, Sendable {
     package var droppedNotAllowed: UInt64 = 0
     /// Deliveries discarded with a session, or with a shared subscription, that ended.
     package var discardedWithSession: UInt64 = 0
+    /// Deliveries not made because the database no longer has the message.
+    package var droppedUnreadable: UInt64 = 0
     /// PUBLISH refused: not allowed, no room, bad topic.
     package var publishesRefused: UInt64 = 0
     /// PUBREL or PUBREC for an id that is not open.
@@ -58,7 +60,7 @@ package struct BrokerCounters: Equatable, Sendable {
     /// Deliveries that somebody was to get and did not, through no choice of the client's.
     package var dropped: UInt64 {
         droppedQueueFull + droppedSlowLink + droppedUndeliverable + lostWithLink + discardedWithSession
-            + droppedNotAllowed
+            + droppedNotAllowed + droppedUnreadable
     }
 
     /// Deliveries that are over and were not made, whatever the reason.
@@ -90,6 +92,8 @@ package struct BrokerGauges: Equatable, Sendable {
     /// Messages that wait in queues or are in flight, each counted once however many sessions hold it.
     package var heldMessages = 0
     package var heldBytes = 0
+    /// Of these, what is not in memory: the database has it.
+    package var heldBytesOnDisk = 0
     /// Topics interned at the moment, idle ones included.
     package var topics = 0
 }

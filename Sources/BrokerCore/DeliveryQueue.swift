@@ -18,6 +18,20 @@ struct DeliveryQueue: Sequence {
 
     mutating func popFirst() -> QueuedDelivery? { returned.popFirst() ?? fresh.popFirst() }
 
+    /// The delivery at a place, from the oldest at 0 on.
+    subscript(place: Int) -> QueuedDelivery {
+        place < returned.count ? returned[place] : fresh[place - returned.count]
+    }
+
+    /// Counts the delivery at a place in its session's part of the memory.
+    mutating func noteInPart(_ place: Int) {
+        if place < returned.count {
+            returned[place].isInPart = true
+        } else {
+            fresh[place - returned.count].isInPart = true
+        }
+    }
+
     /// Adds a delivery at the end of its kind.
     mutating func append(_ entry: QueuedDelivery) {
         if entry.isFresh { fresh.append(entry) } else { returned.append(entry) }

@@ -25,6 +25,10 @@ package struct BrokerLimits: Equatable, Sendable {
     package var queueFullPolicy = QueueFullPolicy.dropNewest
     /// Properties and payloads of all messages that wait in queues or are in flight.
     package var heldBytesMax = 64 << 20
+    /// How much of the messages that wait stays in memory where the disk has them: of all together, and of one
+    /// session's queue [M-100]. In bytes of properties and payloads.
+    package var queuedMemoryMax = 64 << 20
+    package var queuedMemoryPerSessionMax = 1 << 20
     /// Places in all queues together: a message may wait in very many of them.
     package var queuedDeliveriesMax = 4_000_000
     /// What those messages may take beside their bytes: names of topics and records.

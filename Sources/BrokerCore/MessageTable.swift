@@ -23,6 +23,8 @@ struct MessageTable {
         var flags: Flags = []
 
         var retain: Bool { flags.contains(.retain) }
+        /// Whether its properties and payload are not in memory.
+        var isEvicted: Bool { flags.contains(.isEvicted) }
         /// What it takes beside its properties and payload, in bytes.
         var overhead: Int { Int(nameCount) + overheadBesideName }
     }
@@ -35,6 +37,14 @@ struct MessageTable {
         static let isRetained = Flags(rawValue: 2)
         /// The journal knows it.
         static let isJournaled = Flags(rawValue: 4)
+        /// The disk has it.
+        static let isCommitted = Flags(rawValue: 8)
+        /// Only the disk has its properties and payload [M-100].
+        static let isEvicted = Flags(rawValue: 16)
+        /// They are on their way from the disk.
+        static let isLoading = Flags(rawValue: 32)
+        /// The disk should have them and has not.
+        static let isLost = Flags(rawValue: 64)
     }
 
     /// Slot 0 is the passing message, which lies in the reader's memory.
@@ -43,8 +53,10 @@ struct MessageTable {
 
     /// Messages held.
     private(set) var count = 0
-    /// Their properties and payloads, in bytes.
+    /// Their properties and payloads, in bytes, wherever those are.
     private(set) var bytes = 0
+    /// Of these, what only the disk has.
+    private(set) var evictedBytes = 0
     /// What they take beside those, in bytes: their topics' names, counted for each message, and the records.
     private(set) var overhead = 0
 
@@ -83,9 +95,10 @@ struct MessageTable {
     /// Looks at a held message.
     subscript(handle: MessageHandle) -> Slot { slots[Int(handle.index)] }
 
-    /// The message as it was when it was taken.
+    /// The message as it was when it was taken; without its bytes when those are on disk.
     func passing(_ handle: MessageHandle) -> Passing {
         let slot = slots[Int(handle.index)]
+        guard !slot.isEvicted else { return Passing(evicted: slot) }
         let properties = ByteView(start: slot.memory.map { UnsafeRawPointer($0) }, count: Int(slot.propertiesCount))
         let payload = ByteView(
             start: slot.memory.map { UnsafeRawPointer($0 + Int(slot.propertiesCount)) }, count: Int(slot.payloadCount))
@@ -119,6 +132,47 @@ struct MessageTable {
         slots[Int(handle.index)].flags.insert(.isJournaled).inserted
     }
 
+    // MARK: - What the disk has
+
+    /// Notes that the disk has a message.
+    mutating func noteCommitted(_ handle: MessageHandle) { slots[Int(handle.index)].flags.insert(.isCommitted) }
+
+    /// Notes that the bytes of a message are on their way from the disk.
+    mutating func noteLoading(_ handle: MessageHandle) { slots[Int(handle.index)].flags.insert(.isLoading) }
+
+    /// Notes that the disk does not have the bytes of a message.
+    mutating func noteLost(_ handle: MessageHandle) {
+        slots[Int(handle.index)].flags.remove(.isLoading)
+        slots[Int(handle.index)].flags.insert(.isLost)
+    }
+
+    /// Lets go the bytes of a message that the disk has.
+    mutating func evict(_ handle: MessageHandle) {
+        let index = Int(handle.index)
+        precondition(slots[index].flags.contains(.isCommitted), "bytes are let go that nobody else has")
+        guard let memory = slots[index].memory else { return }
+        memory.deallocate()
+        slots[index].memory = nil
+        slots[index].flags.insert(.isEvicted)
+        evictedBytes += size(of: handle)
+    }
+
+    /// Takes the bytes of a message in again. False, with nothing done, if they are not those that were let go.
+    mutating func fill(_ handle: MessageHandle, properties: ByteView, payload: ByteView) -> Bool {
+        let slot = slots[Int(handle.index)]
+        guard slot.isEvicted, properties.count == Int(slot.propertiesCount), payload.count == Int(slot.payloadCount)
+        else { return false }
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: size(of: handle), alignment: 8)
+        Self.copy(properties, to: memory)
+        Self.copy(payload, to: memory + properties.count)
+        slots[Int(handle.index)].memory = memory
+        slots[Int(handle.index)].flags.subtract([.isEvicted, .isLoading])
+        evictedBytes -= size(of: handle)
+        return true
+    }
+
+    // MARK: - Holders
+
     /// Counts one more holder.
     mutating func hold(_ handle: MessageHandle) {
         slots[Int(handle.index)].holders += 1
@@ -131,7 +185,9 @@ struct MessageTable {
         slots[index].holders -= 1
         guard slots[index].holders == 0 else { return false }
         count -= 1
-        bytes -= Int(slots[index].propertiesCount) + Int(slots[index].payloadCount)
+        let size = Int(slots[index].propertiesCount) + Int(slots[index].payloadCount)
+        bytes -= size
+        if slots[index].isEvicted { evictedBytes -= size }
         overhead -= slots[index].overhead
         return true
     }
@@ -152,6 +208,7 @@ struct MessageTable {
         freeSlots = []
         count = 0
         bytes = 0
+        evictedBytes = 0
         overhead = 0
     }
 }
@@ -163,6 +220,8 @@ private let overheadBesideName = 192
 struct Passing {
     var serial: UInt64
     var topic: TopicID
+    /// Properties and payload that are not here but on disk, in bytes.
+    var evictedCount: UInt32 = 0
     var properties: ByteView
     var payload: ByteView
     /// Seconds since 1970; `Int64.max` for never.
@@ -176,7 +235,17 @@ struct Passing {
     var takenAt: UInt32 = 0
 
     /// How many bytes of the limits it takes.
-    var size: Int { properties.count + payload.count }
+    var size: Int { properties.count + payload.count + Int(evictedCount) }
+}
+
+extension Passing {
+    /// A message whose bytes are on disk.
+    fileprivate init(evicted slot: MessageTable.Slot) {
+        self.init(
+            serial: slot.serial, topic: slot.topic, evictedCount: slot.propertiesCount + slot.payloadCount,
+            properties: .empty, payload: .empty, expiresAt: slot.expiresAt, qos: slot.qos, retain: slot.retain,
+            takenAt: slot.takenAt)
+    }
 }
 
 extension Now {

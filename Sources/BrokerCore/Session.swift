@@ -162,7 +162,7 @@ struct QueuedDelivery {
     var sequence: UInt32
     /// Set when the message was in flight before: it goes out under the same one, as a duplicate [MQTT-4.4.0-1].
     var packetIdentifier: UInt16
-    /// QoS in the lowest two bits, then `retain`, then the phase.
+    /// QoS in the lowest two bits, then `retain`, the phase, and whether it is in its session's part of the memory.
     private var bits: UInt8
 
     init(
@@ -180,8 +180,13 @@ struct QueuedDelivery {
     var qos: QoS { QoS(rawValue: bits & 0b0011) ?? .atMostOnce }
     var retain: Bool { bits & 0b0100 != 0 }
     var phase: Phase {
-        get { Phase(rawValue: bits >> 3) ?? .message }
-        set { bits = bits & 0b0111 | newValue.rawValue << 3 }
+        get { bits & 0b1000 == 0 ? .message : .release }
+        set { bits = bits & ~0b1000 | newValue.rawValue << 3 }
+    }
+    /// Whether its bytes count in its session's part of the memory [M-100].
+    var isInPart: Bool {
+        get { bits & 0b1_0000 != 0 }
+        set { bits = bits & ~0b1_0000 | (newValue ? 0b1_0000 : 0) }
     }
 
     /// Whether the client has seen nothing of it yet.

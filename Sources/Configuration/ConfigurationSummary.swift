@@ -89,6 +89,8 @@ extension ConfiguredLimits {
             ("max_queued_messages", queuedMessagesMax),
             ("max_queued_bytes", queuedBytesMax),
             ("max_queued_total_bytes", queuedTotalBytesMax),
+            ("max_queued_memory", queuedMemoryMax),
+            ("max_queued_memory_per_client", queuedMemoryPerClientMax),
             ("max_queued_total_messages", queuedTotalMessagesMax ?? 0),
             ("max_queued_total_overhead", queuedTotalOverheadMax ?? 0),
             ("max_retained_messages", retainedMessagesMax),

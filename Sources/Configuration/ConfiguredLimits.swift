@@ -37,6 +37,10 @@ package struct ConfiguredLimits: Equatable, Sendable {
     package var queuedMessagesMax = 1000
     /// Bytes queued for one session (`max_queued_bytes`).
     package var queuedBytesMax = 1_048_576
+    /// Bytes of what is queued that stay in memory where there is a disk: for one session and for all together
+    /// (`max_queued_memory_per_client`, `max_queued_memory`).
+    package var queuedMemoryPerClientMax = 1_048_576
+    package var queuedMemoryMax = 67_108_864
     /// Bytes queued for all sessions together (`max_queued_total_bytes`).
     package var queuedTotalBytesMax = 67_108_864
     /// Messages queued for all sessions together, each counted once for every session it waits for

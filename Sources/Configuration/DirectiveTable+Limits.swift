@@ -59,6 +59,12 @@ extension DirectiveTable {
         .number("max_queued_total_bytes", 1024...bytesMax, "bytes") {
             $0.configuration.limits.queuedTotalBytesMax = $1
         },
+        .number("max_queued_memory", 0...bytesMax, "bytes") {
+            $0.configuration.limits.queuedMemoryMax = $1
+        },
+        .number("max_queued_memory_per_client", 0...bytesMax, "bytes") {
+            $0.configuration.limits.queuedMemoryPerClientMax = $1
+        },
         .number("max_queued_total_messages", 0...countMax) {
             $0.configuration.limits.queuedTotalMessagesMax = $1 == 0 ? nil : $1
         },

@@ -48,6 +48,7 @@ extension Engine {
     /// The disk has this batch and all before it: what waited for them may leave.
     package mutating func committed(_ batch: UInt64) {
         safety.batch = batch
+        broker.noteCommitted(batch: batch)
         connections.open(upTo: batch)
         while let (bytes, path) = safety.held.first(safe: batch) {
             outbox.append(bytes, to: path)

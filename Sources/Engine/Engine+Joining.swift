@@ -147,7 +147,9 @@ extension Engine {
         }
         datagramCounters.sent += 1
         datagramCounters.bytesSent += UInt64(count)
-        if broker.journal.isOn { holdLastDatagram(to: path, isHeld: isHeld) }
+        if broker.journal.isOn, !(safety.isRefusing && packet.promisesNothing) {
+            holdLastDatagram(to: path, isHeld: isHeld)
+        }
     }
 
     /// For a node behind a forwarder. Not inlined, for most devices have none in front of them.
@@ -175,5 +177,17 @@ extension SNPublish {
         self.init(
             dup: header.dup, qos: SNQoS(header.qos), retain: header.retain, topicIDType: header.topicIDType,
             topicID: header.topicID, msgID: header.msgID, data: data)
+    }
+}
+
+extension SNPacket {
+    /// Whether the message may be sent whatever the disk does: a refusal, a question, a farewell.
+    fileprivate var promisesNothing: Bool {
+        switch self {
+        case .connack(let code), .regack(_, _, let code), .suback(_, _, _, let code), .puback(_, _, let code):
+            code != .accepted
+        case .disconnect, .pingreq, .pingresp, .willTopicReq, .willMsgReq, .gwInfo: true
+        default: false
+        }
     }
 }

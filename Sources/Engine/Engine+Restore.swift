@@ -12,9 +12,10 @@ package struct EngineRestorer {
     private var broker: BrokerRestorer
     private var omittedOfDevices = 0
 
-    package init(now: Now) {
+    /// - Parameter lasting: as for `BrokerRestorer`.
+    package init(now: Now, lasting: Set<UInt64>? = nil) {
         self.now = now
-        broker = BrokerRestorer(now: now)
+        broker = BrokerRestorer(now: now, lasting: lasting)
     }
 
     /// Records that refer to something that is not there, or make no sense.

@@ -210,6 +210,7 @@ extension Engine {
             Figure("deliveries/dropped/link lost", counters.lostWithLink),
             Figure("deliveries/dropped/session ended", counters.discardedWithSession),
             Figure("deliveries/dropped/not allowed", counters.droppedNotAllowed),
+            Figure("deliveries/dropped/unreadable", counters.droppedUnreadable),
         ]
     }
 }

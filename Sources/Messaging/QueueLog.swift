@@ -5,6 +5,8 @@ package enum QueueLog: Equatable, Sendable {
     case full(ClientID)
     /// The queue of this client is empty again, or has ended with its session; so many messages found no room.
     case emptied(ClientID, turnedAway: UInt64)
+    /// The database no longer has messages that wait for this client: they are lost.
+    case unreadable(ClientID)
     /// The room that all queues share is used up.
     case allFull
     /// There is room for all again, so much that it will not be used up at once; so many messages found none.

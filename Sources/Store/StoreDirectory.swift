@@ -49,6 +49,12 @@ package struct StoreDirectory {
         try StoreReader(database).read(body)
     }
 
+    /// As `StoreReader.lastingMessages`.
+    package func lastingMessages() throws(DatabaseError) -> Set<UInt64> {
+        guard let database = writer.openDatabase else { return [] }
+        return try StoreReader(database).lastingMessages()
+    }
+
     /// Gives the database to who writes to it. What was lost has been told by then.
     package func takeWriter() -> StoreWriter {
         writer.forgetLosses()

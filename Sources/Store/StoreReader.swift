@@ -4,7 +4,7 @@ internal import Messaging
 
 /// Reads what the tables hold, in the words of the journal.
 package struct StoreReader {
-    private let database: Database
+    let database: Database
 
     /// - Parameter database: one that a `StoreWriter` has prepared.
     package init(_ database: Database) {

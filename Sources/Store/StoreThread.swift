@@ -13,6 +13,8 @@ package enum StoreEvent: Equatable, Sendable {
     case resumed
     /// The disk failed, or the database is damaged: nothing is committed any more until the gateway is started anew.
     case failed(DatabaseError)
+    /// Messages that were asked for, in that order; the others follow.
+    case loaded([StoredMessage])
 }
 
 /// What a commit waits for.
@@ -41,6 +43,8 @@ package final class StoreThread: Sendable {
 
     private struct Waiting: Sendable {
         var batches: [JournalBatch] = []
+        /// Serials of messages that are to be read.
+        var loads: [UInt64] = []
         var isStopping = false
     }
 
@@ -68,7 +72,10 @@ package final class StoreThread: Sendable {
             var count: UInt64 = 0
             read(descriptor, &count, MemoryLayout<UInt64>.size)
             return waiting.withLock { waiting in
-                defer { waiting.batches = [] }
+                defer {
+                    waiting.batches = []
+                    waiting.loads = []
+                }
                 return waiting
             }
         }
@@ -76,15 +83,18 @@ package final class StoreThread: Sendable {
 
     /// Starts the thread on a database that it then owns.
     ///
-    /// - Parameter report: called on that thread, in the order of events.
+    /// - Parameters:
+    ///   - crashPoint: where the process is to kill itself, for tests.
+    ///   - report: called on that thread, in the order of events.
     package init(
-        _ writer: consuming sending StoreWriter, _ profile: StoreProfile,
+        _ writer: consuming sending StoreWriter, _ profile: StoreProfile, crashPoint: CrashPoint? = nil,
         report: @escaping @Sendable (StoreEvent) -> Void
     ) throws(DatabaseError) {
         let inbox = try Inbox()
         self.inbox = inbox
         thread = Mutex(nil)
-        let worker = Worker(inbox: inbox, writer: writer, profile: profile, report: report)
+        let worker = Worker(
+            inbox: inbox, writer: writer, profile: profile, crashPoint: crashPoint, report: report)
         var started = pthread_t()
         let code = pthread_create(
             &started, nil,
@@ -105,6 +115,13 @@ package final class StoreThread: Sendable {
         inbox.wake()
     }
 
+    /// Reads messages that were committed: `loaded` tells them in this order, a page at a time, between commits. After
+    /// `failed` nothing is read any more.
+    package func load(_ serials: [UInt64]) {
+        inbox.waiting.withLock { $0.loads += serials }
+        inbox.wake()
+    }
+
     /// Commits what has been handed over, as far as the disk takes it, and ends the thread.
     package func stop() {
         inbox.waiting.withLock { $0.isStopping = true }
@@ -121,40 +138,63 @@ package final class StoreThread: Sendable {
         private let writer: StoreWriter
         private let profile: StoreProfile
         private let report: @Sendable (StoreEvent) -> Void
+        private var crashPoint: CrashPoint?
         /// Taken and not committed.
         private var batches: [JournalBatch] = []
+        /// Asked for and not read.
+        private var loads: ArraySlice<UInt64> = []
+        private var loader: MessageLoader?
         private var isBlocked = false
         private var hasFailed = false
-        /// Whether something was committed that the disk may not have.
-        private var isUnsynced = false
+        /// Since when there is something committed that the disk may not have, in milliseconds; nil for nothing.
+        private var unsyncedSince: Int?
         /// How long the log is when it is written back next.
         private var checkpointAt = StoreThread.checkpointPages
 
         init(
-            inbox: Inbox, writer: StoreWriter, profile: StoreProfile, report: @escaping @Sendable (StoreEvent) -> Void
+            inbox: Inbox, writer: StoreWriter, profile: StoreProfile, crashPoint: CrashPoint?,
+            report: @escaping @Sendable (StoreEvent) -> Void
         ) {
             self.inbox = inbox
             self.writer = writer
             self.profile = profile
+            self.crashPoint = crashPoint
             self.report = report
         }
 
         func run() {
             var isStopping = false
             while !isStopping {
-                let taken = inbox.take(waiting: isBlocked || isUnsynced ? 1_000 : -1)
+                // A commit, a page, a commit: neither waits for more than one of the other.
+                let taken = inbox.take(waiting: patience)
                 isStopping = taken.isStopping
                 if hasFailed { continue }
                 batches += taken.batches
-                // What waits without company is what the last second brought, and goes to the disk.
-                if taken.batches.isEmpty, isUnsynced { checkpoint() }
+                loads += taken.loads
                 if !batches.isEmpty { commit() }
+                if !hasFailed, let unsyncedSince, Self.milliseconds() >= unsyncedSince + 1_000 { checkpoint() }
+                if !loads.isEmpty, !hasFailed { readPage() }
             }
             if !hasFailed { checkpoint() }
             writer.close()
         }
 
+        /// How long nothing needs to be done unless something comes, in milliseconds; -1 for ever.
+        private var patience: Int32 {
+            if !loads.isEmpty { return 0 }
+            if hasFailed { return -1 }
+            let sync = unsyncedSince.map { Int32(clamping: max($0 + 1_000 - Self.milliseconds(), 0)) }
+            return isBlocked ? min(sync ?? 1_000, 1_000) : sync ?? -1
+        }
+
+        private static func milliseconds() -> Int {
+            var time = timespec()
+            clock_gettime(CLOCK_MONOTONIC, &time)
+            return time.tv_sec * 1_000 + time.tv_nsec / 1_000_000
+        }
+
         private func commit() {
+            crashPoint?.reached(.beforeCommit)
             do throws(DatabaseError) {
                 if writer.logPages >= StoreThread.logPagesMax { try writer.checkpoint() }
                 try writer.write(batches)
@@ -164,24 +204,39 @@ package final class StoreThread: Sendable {
                 isBlocked = true
                 return
             }
+            crashPoint?.reached(.afterCommit)
             if isBlocked { report(.resumed) }
             isBlocked = false
-            isUnsynced = profile == .process
+            if profile == .process, unsyncedSince == nil { unsyncedSince = Self.milliseconds() }
             let last = batches[batches.count - 1].number
             batches = []
             report(.committed(last))
+            crashPoint?.reached(.afterReport)
             if writer.logPages >= checkpointAt { checkpoint() }
+        }
+
+        private func readPage() {
+            do throws(DatabaseError) {
+                if loader == nil { loader = try MessageLoader(writer.database) }
+                let page = try loader?.page(of: loads) ?? []
+                loads.removeFirst(page.count)
+                if loads.isEmpty { loads = [] }
+                report(.loaded(page))
+            } catch {
+                fail(error)
+            }
         }
 
         private func checkpoint() {
             do throws(DatabaseError) {
                 try writer.checkpoint()
-                isUnsynced = false
+                unsyncedSince = nil
                 checkpointAt = StoreThread.checkpointPages
             } catch {
                 // A full disk is found out by the next commit, with something to lose; until then it is not asked
                 // each time.
                 checkpointAt = writer.logPages + StoreThread.checkpointPages
+                if unsyncedSince != nil { unsyncedSince = Self.milliseconds() }
                 if error.kind == .failed || error.kind == .damaged { fail(error) }
             }
         }

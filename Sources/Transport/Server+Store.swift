@@ -22,7 +22,7 @@ extension Server {
     /// Gives the engine what an earlier one had. Before `keep`.
     package func restore(from store: StoreDirectory) throws(DatabaseError) -> Restoration {
         let started = ContinuousClock.now
-        var restorer = EngineRestorer(now: loop.now)
+        var restorer = EngineRestorer(now: loop.now, lasting: try store.lastingMessages())
         try store.read { restorer.take($0, into: &engine) }
         restorer.finish(&engine)
         return Restoration(
@@ -31,7 +31,11 @@ extension Server {
 
     /// Keeps what has to survive in this database from now on: after the engine was restored from it, and before
     /// `open`.
-    package func keep(in writer: StoreWriter, _ profile: StoreProfile) throws(DatabaseError) {
+    ///
+    /// - Parameter crashPoint: where the process is to kill itself, for tests.
+    package func keep(
+        in writer: StoreWriter, _ profile: StoreProfile, crashPoint: CrashPoint? = nil
+    ) throws(DatabaseError) {
         let mailbox: Mailbox<StoreEvent>
         do throws(ReactorError) {
             mailbox = try Mailbox<StoreEvent>()
@@ -39,7 +43,7 @@ extension Server {
         } catch {
             throw DatabaseError(code: 1, words: error.description)
         }
-        let thread = try StoreThread(writer, profile) { mailbox.post([$0]) }
+        let thread = try StoreThread(writer, profile, crashPoint: crashPoint) { mailbox.post([$0]) }
         keeper = Keeper(thread: thread, mailbox: mailbox)
     }
 
@@ -54,6 +58,7 @@ extension Server {
             case .blocked: engine.storeChanged(.blocked, now: now)
             case .resumed: engine.storeChanged(.ready, now: now)
             case .failed: engine.storeChanged(.failed, now: now)
+            case .loaded(let messages): engine.loaded(messages)
             }
             if let event = StoreReport(event) { report(.store(event)) }
         }
@@ -66,6 +71,8 @@ extension Server {
             self.keeper?.isBusy = true
             keeper.thread.submit(batch)
         }
+        let loads = engine.takeLoads()
+        if !loads.isEmpty { keeper.thread.load(loads) }
         engine.noteUnwritten(now: now)
         if !keeper.resting.isEmpty, !mustRest { wakeResting(now) }
     }
@@ -120,7 +127,7 @@ package enum StoreReport: Equatable {
 
     fileprivate init?(_ event: StoreEvent) {
         switch event {
-        case .committed: return nil
+        case .committed, .loaded: return nil
         case .blocked(let error): self = .blocked(error)
         case .resumed: self = .resumed
         case .failed(let error): self = .failed(error)

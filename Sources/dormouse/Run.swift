@@ -45,6 +45,7 @@ struct Run: ParsableCommand {
         } catch {
             throw Failure.runtime(error.description)
         }
+        log.say(.notice, configuration.durability.words)
         try writeProcessID(configuration.pidFile)
         server.run()
         if let pidFile = configuration.pidFile { unlink(pidFile) }
@@ -53,7 +54,6 @@ struct Run: ParsableCommand {
 
     /// What the gateway had when it ended is there again, and what has to survive is kept from now on.
     private func openStore(_ configuration: GatewayConfiguration, _ server: Server, _ log: Log) throws {
-        log.say(.notice, configuration.durability.words)
         guard let persistence = configuration.persistence else { return }
         do throws(DatabaseError) {
             let profile = configuration.durability == .disk ? StoreProfile.disk : .process
@@ -61,7 +61,9 @@ struct Run: ParsableCommand {
                 path: persistence.directory, isDurable: profile == .disk, unixSeconds: Int64(time(nil)))
             for loss in store.losses { log.say(.error, "\(persistence.directory): \(loss)") }
             let restored = try server.restore(from: store)
-            try server.keep(in: store.takeWriter(), profile)
+            // Tests kill the process where it matters (Tests/Crash).
+            let crashPoint = getenv("DORMOUSE_CRASH").flatMap { CrashPoint(String(cString: $0)) }
+            try server.keep(in: store.takeWriter(), profile, crashPoint: crashPoint)
             log.say(.notice, "data in \(persistence.directory): \(restored.words)")
             guard restored.omitted > 0 else { return }
             log.say(

@@ -45,6 +45,8 @@ extension BrokerLimits {
         queuedMessagesMax = limits.queuedMessagesMax
         queuedBytesMax = limits.queuedBytesMax
         heldBytesMax = limits.queuedTotalBytesMax
+        queuedMemoryMax = limits.queuedMemoryMax
+        queuedMemoryPerSessionMax = limits.queuedMemoryPerClientMax
         // Who gives messages, topics or subscriptions more room means their names and places too.
         heldOverheadBytesMax = limits.queuedTotalOverheadMax ?? max(heldOverheadBytesMax, heldBytesMax)
         queuedDeliveriesMax = limits.queuedTotalMessagesMax ?? max(queuedDeliveriesMax, heldBytesMax / 16)

@@ -123,6 +123,8 @@ extension QueueLog {
         switch self {
         case .full(let id): "the queue of \(id) is full"
         case .emptied(let id, let count): "the queue of \(id) is empty again; \(count) messages found it full"
+        case .unreadable(let id):
+            "messages that wait for \(id) are not in the database any more, though they should be: they are lost"
         case .allFull: "the room for all queues together is used up"
         case .allHaveRoom(let count): "there is room in the queues again; \(count) messages found none"
         }

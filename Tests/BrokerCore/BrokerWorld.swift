@@ -1,5 +1,6 @@
 import Bytes
 import Clockwork
+import Foundation
 import Journal
 import Messaging
 import Testing
@@ -17,6 +18,14 @@ struct BrokerWorld {
     private var steps = 0
     /// A store beside the broker; nil in worlds too large for one.
     private var shadow: ShadowStore?
+    private var isCompared = true
+    /// Whether what the broker wants read back comes at once; else when the test says so, by `answerLoads`.
+    var answersLoadsAtOnce = true
+    /// Serials of messages that the broker wants and has not got.
+    private(set) var loads: [UInt64] = []
+    /// Whether no message that waits has its bytes in memory: every test of the broker is to pass that way too, with
+    /// DORMOUSE_PAGED in the environment.
+    private let isPaged: Bool
     /// What the operator was told about queues.
     var queueLogs: [QueueLog] = []
 
@@ -41,6 +50,12 @@ struct BrokerWorld {
     init(_ limits: BrokerLimits = BrokerLimits()) {
         var limits = limits
         limits.isDurable = true
+        let isTiny = limits.queuedMemoryMax < BrokerLimits().queuedMemoryMax
+        isPaged = isTiny || ProcessInfo.processInfo.environment["DORMOUSE_PAGED"] != nil
+        if isPaged, !isTiny {
+            limits.queuedMemoryMax = 0
+            limits.queuedMemoryPerSessionMax = 0
+        }
         broker = Broker(limits: limits, seed: 1)
         shadow = try? ShadowStore()
     }
@@ -63,6 +78,33 @@ struct BrokerWorld {
     }
 
     private mutating func take() {
+        takeEffects()
+        guard isPaged else { return }
+        loads += broker.takeLoads()
+        if answersLoadsAtOnce, !loads.isEmpty { answerLoads() }
+    }
+
+    /// The first of the messages that the broker wants are there, and who waited for them goes on.
+    mutating func answerLoads(_ count: Int = .max) {
+        for serial in loads.prefix(count) {
+            do {
+                try shadow?.load(serial).withBytes { broker.loaded(serial, $0) }
+            } catch {
+                Issue.record(error)
+            }
+        }
+        loads.removeFirst(min(count, loads.count))
+        broker.advance(to: now, into: &effects)
+        take()
+    }
+
+    /// The store is damaged: what it has is no longer compared with what the broker has.
+    mutating func stopsComparing() { isCompared = false }
+
+    /// The database loses a message.
+    func lose(_ serial: UInt64) throws { try shadow?.lose(serial) }
+
+    private mutating func takeEffects() {
         for effect in effects.list {
             guard case .answer(let link, let answer) = effect else { continue }
             told[link, default: []].append(told(answer))
@@ -71,21 +113,27 @@ struct BrokerWorld {
         queueLogs += effects.logs
         effects.logs.removeAll()
         checkLedger()
+        if isPaged { broker.sweep() }
         checkShadow()
+        guard isPaged else { return }
+        broker.sweep()
+        if broker.sessions.count <= 32 { #expect(broker.memoryFaults == []) }
     }
 
     /// What the journal was told is enough to make the broker anew, after each step; in small worlds only, since it
     /// does just that.
     private mutating func checkShadow() {
-        if broker.sessions.count > 32 || steps > 400 {
+        let isLarge = broker.sessions.count > 32 || steps > 400
+        if isLarge, !isPaged {
             shadow = nil
             _ = broker.journal.takeBatch()
         }
         guard let shadow else { return }
         do {
             try shadow.follow(&broker)
+            guard !isLarge, isCompared else { return }
             var restored = try shadow.restored(broker.limits, now: now)
-            #expect(restored.portrait == broker.portrait)
+            #expect(restored.portrait(shadow) == broker.portrait(shadow))
             restored.tearDown()
         } catch {
             Issue.record(error)

@@ -12,11 +12,13 @@ import Testing
 final class ShadowStore {
     private let database: Database
     private let writer: StoreWriter
+    private let loader: MessageLoader
     private var last: UInt64 = 0
 
     init() throws {
         database = try Database(path: ":memory:")
         writer = try StoreWriter(database, isDurable: false)
+        loader = try MessageLoader(database)
     }
 
     deinit { database.close() }
@@ -27,13 +29,25 @@ final class ShadowStore {
         #expect(batch.number > last)
         last = batch.number
         try writer.write([batch])
+        broker.noteCommitted(batch: batch.number)
+    }
+
+    /// Reads one message back.
+    func load(_ serial: UInt64) throws -> StoredMessage {
+        try loader.page(of: [serial])[0]
+    }
+
+    /// Damages the database: one message is gone.
+    func lose(_ serial: UInt64) throws {
+        try database.execute("DELETE FROM message WHERE serial = \(serial)")
     }
 
     /// A broker as a gateway that starts now would have it.
     func restored(_ limits: BrokerLimits, now: Now) throws -> Broker {
         var broker = Broker(limits: limits, seed: 2)
-        var restorer = BrokerRestorer(now: now)
-        try StoreReader(database).read { restorer.take($0, into: &broker) }
+        let reader = StoreReader(database)
+        var restorer = BrokerRestorer(now: now, lasting: try reader.lastingMessages())
+        try reader.read { restorer.take($0, into: &broker) }
         restorer.finish(&broker)
         #expect(restorer.omitted == 0)
         #expect(broker.ledgerImbalance == 0)
@@ -42,11 +56,11 @@ final class ShadowStore {
 }
 
 extension Broker {
-    /// Everything that is to survive a crash, in words.
-    var portrait: [String] {
+    /// Everything that is to survive a crash, in words; what only the disk has is read from there.
+    func portrait(_ store: ShadowStore) -> [String] {
         var lines: [String] = []
         for slot in sessions.indices where sessions[slot].isLive && sessions[slot].expiryInterval > 0 {
-            lines += portrait(of: slot)
+            lines += portrait(of: slot, store)
         }
         var topics: [String] = []
         var found: [TopicID] = []
@@ -54,12 +68,12 @@ extension Broker {
         _ = everything.withView { retainedTopics.matches(filter: $0, into: &found) }
         for topic in found {
             guard let retained = self.topics[topic].retained else { continue }
-            topics.append("retained \(words(retained.message)) \(retained.qos)")
+            topics.append("retained \(words(retained.message, store)) \(retained.qos)")
         }
         return lines + topics.sorted()
     }
 
-    private func portrait(of slot: Int) -> [String] {
+    private func portrait(of slot: Int, _ store: ShadowStore) -> [String] {
         let session = sessions[slot]
         let owner = session.userName?.description ?? "nobody"
         var lines = ["session \(slot) \(session.clientID) \(owner) \(session.expiryInterval) \(session.isDevice)"]
@@ -74,15 +88,17 @@ extension Broker {
             lines.append(
                 delivery(
                     entry.packetIdentifier, entry.qos, entry.retain, entry.phase == .release, entry.message,
-                    entry.group, entry.identifiers))
+                    entry.group, entry.identifiers, store))
         }
         for entry in session.queue {
             lines.append(
                 delivery(
                     entry.packetIdentifier, entry.qos, entry.retain, entry.phase == .release, entry.message,
-                    entry.group, entry.identifiers))
+                    entry.group, entry.identifiers, store))
         }
-        let received = session.received.map { "  received \($0.packetIdentifier) \(words($0.message)) \($0.retain)" }
+        let received = session.received.map { entry in
+            "  received \(entry.packetIdentifier) \(words(entry.message, store)) \(entry.retain)"
+        }
         lines += received.sorted()
         if let will = session.pendingWill { lines.append("  will \(will.topic) \(will.payload) \(will.qos)") }
         return lines
@@ -90,17 +106,23 @@ extension Broker {
 
     private func delivery(
         _ packetIdentifier: UInt16, _ qos: QoS, _ retain: Bool, _ isReleased: Bool, _ message: MessageHandle,
-        _ group: UInt32, _ identifiers: SubscriptionIdentifiers
+        _ group: UInt32, _ identifiers: SubscriptionIdentifiers, _ store: ShadowStore
     ) -> String {
         if isReleased { return "  PUBREL \(packetIdentifier)" }
         let list = identifiers.listIndex.map { identifierLists[$0] } ?? [identifiers.raw]
         let shared = shared.name(ofSerial: group)?.description ?? "alone"
-        return "  delivery \(packetIdentifier) \(qos) \(retain) \(words(message)) \(shared) \(list)"
+        return "  delivery \(packetIdentifier) \(qos) \(retain) \(words(message, store)) \(shared) \(list)"
     }
 
-    private func words(_ handle: MessageHandle) -> String {
+    private func words(_ handle: MessageHandle, _ store: ShadowStore) -> String {
         let message = messages.passing(handle)
-        return "\(message.serial) \(ByteString(topics.name(of: message.topic))) \(ByteString(message.payload))"
-            + " \(ByteString(message.properties)) \(message.expiresAt) \(message.takenAt) \(message.qos)"
+        var bytes = (ByteString(message.properties), ByteString(message.payload))
+        if messages[handle].isEvicted, let stored = try? store.load(message.serial) {
+            stored.withBytes { found in
+                if let found { bytes = (ByteString(found.properties), ByteString(found.payload)) }
+            }
+        }
+        return "\(message.serial) \(ByteString(topics.name(of: message.topic))) \(bytes.1) \(bytes.0)"
+            + " \(message.expiresAt) \(message.takenAt) \(message.qos)"
     }
 }

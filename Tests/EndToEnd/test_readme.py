@@ -17,7 +17,7 @@ from gateway import PATIENCE, ROOT
 
 README = (ROOT / "README.md").read_text()
 # Made for people at a terminal, not for a test inside `make test`: their targets must be there.
-NOT_RUN_HERE = {"make test": "test", "make bench": "bench"}
+NOT_RUN_HERE = {"make test": "test", "make crash": "crash", "make bench": "bench"}
 
 
 def blocks(language):

@@ -91,6 +91,101 @@ import Testing
         #expect(try serials(folder.database) == [1])
     }
 
+    // MARK: - Reading back
+
+    /// Serial and length of what was read, -1 for what is not there.
+    private func loaded(_ events: [StoreEvent]) -> [[(serial: UInt64, count: Int)]] {
+        events.compactMap { event in
+            guard case .loaded(let page) = event else { return nil }
+            return page.map { message in
+                var count = -1
+                message.withBytes { if let bytes = $0 { count = bytes.properties.count + bytes.payload.count } }
+                return (message.serial, count)
+            }
+        }
+    }
+
+    @Test(
+        "What was asked for comes in that order, in pages of 64 messages and 256 KB, with what is missing told [M-102]",
+        arguments: [
+            (10, 64, [64]), (10, 65, [64, 1]), (100_000, 5, [3, 2]), (262_144, 2, [1, 1]), (262_143, 3, [2, 1]),
+        ])
+    func loading(bytes: Int, count: Int, pages: [Int]) throws {
+        let folder = try StoreFolder()
+        let reports = Reports()
+        let thread = try StoreThread(
+            try StoreWriter(try Database(path: folder.database), isDurable: false), .process
+        ) { reports.add($0) }
+        for number in 1...UInt64(count) { thread.submit(batch(number, payload: bytes)) }
+        _ = reports.wait { $0.last == .committed(UInt64(count)) }
+        let wanted = Array((1...UInt64(count)).reversed())
+        thread.load(wanted)
+        let events = reports.wait { loaded($0).joined().count == count }
+        #expect(loaded(events).map(\.count) == pages)
+        #expect(loaded(events).joined().map(\.serial) == wanted)
+        #expect(loaded(events).joined().allSatisfy { $0.count == bytes })
+        thread.load([7_000, 1])
+        let last = loaded(reports.wait { loaded($0).joined().count == count + 2 }).last ?? []
+        thread.stop()
+        #expect(last.map(\.serial) == [7_000, 1])
+        #expect(last.map(\.count) == [-1, bytes])
+    }
+
+    @Test("Properties and payload come back as they were, empty ones too")
+    func bytes() {
+        for (properties, payload) in [("ab", "cde"), ("", "x"), ("y", ""), ("", "")] as [(ByteString, ByteString)] {
+            let message = properties.withView { properties in
+                payload.withView { StoredMessage(serial: 1, properties: properties, payload: $0) }
+            }
+            message.withBytes { bytes in
+                #expect(bytes.map { ByteString($0.properties) } == properties)
+                #expect(bytes.map { ByteString($0.payload) } == payload)
+            }
+        }
+    }
+
+    @Test("Neither commits nor pages starve while both are asked for")
+    func loadingMeanwhile() throws {
+        let folder = try StoreFolder()
+        let reports = Reports()
+        let thread = try StoreThread(
+            try StoreWriter(try Database(path: folder.database), isDurable: true), .disk
+        ) { reports.add($0) }
+        thread.submit(batch(1))
+        _ = reports.wait { $0.last == .committed(1) }
+        thread.load([UInt64](repeating: 1, count: 64 * 100))
+        for number in 2...20 as ClosedRange<UInt64> {
+            thread.submit(batch(number))
+            // Each comes while pages are left, or after all of them: a page at most before it.
+            _ = reports.wait { $0.contains(.committed(number)) }
+        }
+        let events = reports.wait { loaded($0).count == 100 }
+        thread.stop()
+        #expect(loaded(events).joined().count == 6_400)
+    }
+
+    @Test("A full disk is read all the same; after an error nothing is")
+    func loadingInTrouble() throws {
+        let folder = try StoreFolder()
+        let reports = Reports()
+        let writer = try StoreWriter(try Database(path: folder.database), isDurable: false)
+        let thread = try StoreThread(writer, .process) { reports.add($0) }
+        thread.submit(batch(1))
+        _ = reports.wait { $0.last == .committed(1) }
+        faults_disk(folder.path, DISK_WRITE, 0, .max, ENOSPC)
+        thread.submit(batch(2))
+        _ = reports.wait { $0.count == 2 }
+        thread.load([1])
+        #expect(loaded(reports.wait { loaded($0).count == 1 }).first?.map(\.count) == [1])
+        faults_disk(folder.path, DISK_WRITE, 0, .max, EIO)
+        thread.submit(batch(3))
+        _ = reports.wait { if case .failed = $0.last { true } else { false } }
+        faults_disk(folder.path, DISK_WRITE, 0, 0, 0)
+        thread.load([1])
+        thread.stop()
+        #expect(loaded(reports.wait { _ in true }).count == 1)
+    }
+
     @Test("A full disk is told once and tried again; when there is space everything is committed")
     func full() throws {
         let folder = try StoreFolder()
@@ -113,6 +208,54 @@ import Testing
         #expect(error.kind == .full)
         #expect(events.dropFirst() == [.resumed, .committed(1)])
         #expect(try serials(folder.database) == [1])
+    }
+
+    @Test("A log that cannot be written back for want of space is no failure, and shrinks when there is space [M-93]")
+    func checkpointWithoutSpace() throws {
+        let folder = try StoreFolder()
+        let reports = Reports()
+        // The log has space, the database has none.
+        let thread = try StoreThread(
+            try StoreWriter(try Database(path: folder.database), isDurable: true), .disk
+        ) { reports.add($0) }
+        thread.submit(batch(1))
+        _ = reports.wait { $0.last == .committed(1) }
+        faults_disk(folder.database + " ", DISK_WRITE, 0, .max, ENOSPC)
+        for number in 2...60 as ClosedRange<UInt64> { thread.submit(batch(number, payload: 100_000)) }
+        _ = reports.wait { $0.last == .committed(60) }
+        let size = { (path: String) in
+            (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+        }
+        #expect(size(folder.database + "-wal") > 5_900_000)
+        faults_disk(folder.database + " ", DISK_WRITE, 0, 0, 0)
+        for number in 61...160 as ClosedRange<UInt64> { thread.submit(batch(number, payload: 100_000)) }
+        let events = reports.wait { $0.last == .committed(160) }
+        #expect(events.allSatisfy { if case .committed = $0 { true } else { false } })
+        // What came then found room in the log's file.
+        #expect(size(folder.database + "-wal") < 16_000_000)
+        #expect(size(folder.database) > 10_000_000)
+        thread.stop()
+        #expect(try serials(folder.database) == Array(1...160))
+    }
+
+    @Test("With the profile process the disk has a commit a second later, however busy it is")
+    func synchronising() throws {
+        let folder = try StoreFolder()
+        let reports = Reports()
+        let thread = try StoreThread(
+            try StoreWriter(try Database(path: folder.database), isDurable: false), .process
+        ) { reports.add($0) }
+        let size = { (try? Data(contentsOf: URL(fileURLWithPath: folder.database)).count) ?? 0 }
+        let before = size()
+        let deadline = Date(timeIntervalSinceNow: 10)
+        var number: UInt64 = 0
+        while size() == before, Date() < deadline {
+            number += 1
+            thread.submit(batch(number))
+            _ = reports.wait { $0.last == .committed(number) }
+        }
+        thread.stop()
+        #expect(Date() < deadline)
     }
 
     @Test(

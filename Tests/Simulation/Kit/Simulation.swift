@@ -74,8 +74,15 @@ package struct Simulation {
         if isPrinting { print("seed \(seed): \(features)") }
         var settings = Self.settings(features)
         settings.broker.isDurable = isDurable
+        if isDurable, seed.isMultiple(of: 2) {
+            // What waits is on disk, and comes back from there.
+            settings.broker.queuedMemoryMax = 300
+            settings.broker.queuedMemoryPerSessionMax = 100
+        }
         world = World(settings: settings, seed: random.next(), isPrinting: isPrinting)
-        world.disk?.delay = features.isSlow ? .seconds(2) : .milliseconds(20)
+        // Slower, and devices would repeat PUBLISH for want of PUBREC: a copy that comes behind its PUBREL is a new
+        // message, as MsgIds may be used again at once.
+        world.disk?.delay = features.isSlow ? .milliseconds(500) : .milliseconds(20)
         world.network.loss = features.loss
         world.network.duplication = features.duplication
         world.network.hasLateCopies = features.hasLateCopies

@@ -74,8 +74,7 @@ extension World {
                         faults.append("the gateway sent a malformed datagram: \(view.escaped)")
                         return
                     }
-                    // What waited for the disk may leave for an address that the device has left.
-                    if disk == nil || devices[device].address == receiver { noteDown(packet, device) }
+                    noteDown(packet, device, at: receiver)
                 }
             }
             for arrival in arrivals(device) { queue.add(.datagramDown(bytes, to: receiver), at: arrival) }
@@ -139,7 +138,7 @@ extension World {
     }
 
     /// The gateway never publishes under an id that it did not tell the device [SN-6.10].
-    private mutating func noteDown(_ packet: SNPacket, _ device: Int) {
+    private mutating func noteDown(_ packet: SNPacket, _ device: Int, at receiver: PeerAddress) {
         wakes.noteDown(packet.type, device, now)
         switch packet {
         case .connack where devices[device].told.forgetsAtConnack:
@@ -148,7 +147,9 @@ extension World {
         case .regack(let topicID, _, .accepted), .suback(_, let topicID, _, .accepted):
             devices[device].told.insert(topicID)
         case .publish(let publish) where publish.topicIDType == .normal:
-            if !devices[device].told.contains(publish.topicID) {
+            // What waited for the disk may leave for an address that the device has left.
+            let isHere = disk == nil || devices[device].address == receiver
+            if isHere, !devices[device].told.contains(publish.topicID) {
                 faults.append("d\(device) was never told topic id \(publish.topicID)")
             }
         default: break

@@ -45,6 +45,17 @@ final class MemoryTables {
         return (try? opened.writer.write([batch])) != nil
     }
 
+    /// Messages that were left to the tables alone.
+    func load(_ serials: [UInt64]) -> [StoredMessage] {
+        guard let opened, let loader = try? MessageLoader(opened.database) else { return [] }
+        return serials.compactMap { try? loader.page(of: [$0]).first }
+    }
+
+    /// As `StoreReader.lastingMessages`.
+    func lastingMessages() -> Set<UInt64>? {
+        opened.flatMap { try? StoreReader($0.database).lastingMessages() }
+    }
+
     func read(_ body: (JournalRecord) -> Void) -> Bool {
         guard let opened else { return false }
         return (try? StoreReader(opened.database).read(body)) != nil
@@ -54,9 +65,17 @@ final class MemoryTables {
 extension World {
     /// What the transport does with the store at the end of a turn.
     mutating func submitBatch() {
+        readBack()
         guard disk != nil, disk?.onItsWay == nil, disk?.hasFailed == false, let batch = engine.takeBatch() else { return }
         disk?.onItsWay = batch
         scheduleDisk(after: random.duration(upTo: disk?.delay ?? .zero))
+    }
+
+    /// What the engine has left to the disk comes back with the next turn; from a failed disk nothing does.
+    private mutating func readBack() {
+        guard let disk, !disk.hasFailed else { return }
+        let loads = engine.takeLoads()
+        if !loads.isEmpty { engine.loaded(disk.tables.load(loads)) }
     }
 
     private mutating func scheduleDisk(after pause: Duration) {
@@ -109,7 +128,7 @@ extension World {
     /// Gives the new engine what the disk has.
     mutating func restoreEngine() {
         guard let disk else { return }
-        var restorer = EngineRestorer(now: time)
+        var restorer = EngineRestorer(now: time, lasting: disk.tables.lastingMessages())
         let isRead = disk.tables.read { restorer.take($0, into: &engine) }
         restorer.finish(&engine)
         if !isRead || restorer.omitted > 0 { faults.append("\(restorer.omitted) records make no sense") }
