@@ -12,7 +12,7 @@ BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev libssl-dev libsqli
 RUN_PACKAGES := mosquitto-clients
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark paho.mqtt.c-examples python3 python3-venv procps iproute2
 
-.PHONY: help run build test unit end-to-end conformance conformance-report bench bench-topics bench-devices bench-restart sim crash field-table fuzz format lint clean
+.PHONY: help run build test unit end-to-end conformance conformance-report bench bench-durable bench-topics bench-devices bench-restart sim crash field-table fuzz format lint clean
 .PHONY: build-packages run-packages test-packages
 
 help: ## list the targets
@@ -41,6 +41,9 @@ conformance-report: ## write the same into docs/CONFORMANCE.md
 
 bench: test-packages build ## the gateway against mosquitto in the same run
 	@Benchmarks/run
+
+bench-durable: test-packages build ## what durability costs, for each profile, and mosquitto with its persistence
+	@Benchmarks/durable
 
 bench-topics: build-packages ## what a million subscriptions and 100,000 retained topics cost
 	@$(SWIFT) run -c release $(STRICT) bench-topics $(if $(QUICK),--quick)

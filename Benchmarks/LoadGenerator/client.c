@@ -215,7 +215,7 @@ static int connect_to(int port) {
 
 void client_open(
     struct client *client, const char *name, int port, int version, int qos, unsigned window, const char *filter,
-    unsigned receiver) {
+    unsigned receiver, bool lasting) {
     client->endpoint = (struct endpoint){.fd = connect_to(port), .readable = readable, .flush = flush};
     snprintf(client->name, sizeof client->name, "%s", name);
     client->version = version;
@@ -230,7 +230,7 @@ void client_open(
     client->tail_size = ledger.payload_size + small_packet;
     client->tail = allocate(client->tail_size, 1);
     loop_add(&client->endpoint);
-    client->out_end += mqtt_write_connect(reserve(client, small_packet), version, client->name);
+    client->out_end += mqtt_write_connect(reserve(client, small_packet), version, client->name, lasting);
 }
 
 void client_own(struct client *client, struct stream *stream, const char *topic) {

@@ -39,10 +39,10 @@ struct client {
 };
 
 /// Connects and sends CONNECT; with a filter, SUBSCRIBE follows. `window` is the number of QoS 1 and 2
-/// messages that may be unacknowledged.
+/// messages that may be unacknowledged; a lasting session outlives the connection.
 void client_open(
     struct client *client, const char *name, int port, int version, int qos, unsigned window, const char *filter,
-    unsigned receiver);
+    unsigned receiver, bool lasting);
 
 /// Lets the client publish a stream to a topic.
 void client_own(struct client *client, struct stream *stream, const char *topic);

@@ -40,7 +40,8 @@ static void open_mqtt_receivers(void) {
         // What devices publish at QoS -1 the broker handles at QoS 0.
         int qos = options.qos < 0 ? 0 : options.qos;
         client_open(
-            &clients[client_count++], name, options.port, options.version, qos, options.window, shared_topic, index);
+            &clients[client_count++], name, options.port, options.version, qos, options.window, shared_topic, index,
+            options.lasting);
     }
 }
 
@@ -50,7 +51,7 @@ static void open_mqtt_publishers(void) {
         char name[24];
         snprintf(name, sizeof name, "publisher-%u", index);
         struct client *client = &clients[client_count++];
-        client_open(client, name, options.port, options.version, options.qos, options.window, NULL, 0);
+        client_open(client, name, options.port, options.version, options.qos, options.window, NULL, 0, false);
         for (unsigned stream = index * streams_each; stream < (index + 1) * streams_each; stream++) {
             client_own(client, &ledger.streams[stream], options.paired ? own_topic(stream) : shared_topic);
         }

@@ -14,6 +14,7 @@ static const char usage[] =
     "  --sn-port PORT      the gateway's MQTT-SN port\n"
     "  --qos N             0, 1, 2; with uplink -1, 0, 1; with downlink 0, 1\n"
     "  --v5                MQTT 5.0 instead of 3.1.1\n"
+    "  --lasting           receivers over TCP connect with CleanSession 0 (3.1.1)\n"
     "  --publishers N      publishers of fan-in, devices of uplink\n"
     "  --receivers N       subscribers of fan-out, devices of downlink\n"
     "  --payload BYTES     16 to 65535, over UDP to 1400; default 64\n"
@@ -89,11 +90,11 @@ static void complete(struct options *options) {
 }
 
 struct options options_read(int count, char **words) {
-    enum { help, workload, port, sn_port, qos, v5, publishers, receivers, payload, window, outstanding, rate, seconds,
+    enum { help, workload, port, sn_port, qos, v5, lasting, publishers, receivers, payload, window, outstanding, rate, seconds,
            messages, warmup, server_pid, json };
     static const struct option names[] = {
         {"help", 0, 0, help}, {"workload", 1, 0, workload}, {"port", 1, 0, port}, {"sn-port", 1, 0, sn_port},
-        {"qos", 1, 0, qos}, {"v5", 0, 0, v5}, {"publishers", 1, 0, publishers}, {"receivers", 1, 0, receivers},
+        {"qos", 1, 0, qos}, {"v5", 0, 0, v5}, {"lasting", 0, 0, lasting}, {"publishers", 1, 0, publishers}, {"receivers", 1, 0, receivers},
         {"payload", 1, 0, payload}, {"window", 1, 0, window}, {"outstanding", 1, 0, outstanding},
         {"rate", 1, 0, rate}, {"seconds", 1, 0, seconds}, {"messages", 1, 0, messages}, {"warmup", 1, 0, warmup},
         {"server-pid", 1, 0, server_pid}, {"json", 0, 0, json}, {0, 0, 0, 0},
@@ -107,6 +108,7 @@ struct options options_read(int count, char **words) {
             case sn_port: options.sn_port = (int)number(optarg, 1, 65535); break;
             case qos: options.qos = (int)number(optarg, -1, 2); break;
             case v5: options.version = 5; break;
+            case lasting: options.lasting = true; break;
             case publishers: options.publishers = (unsigned)number(optarg, 1, 2000); break;
             case receivers: options.receivers = (unsigned)number(optarg, 1, 2000); break;
             case payload: options.payload_size = (size_t)number(optarg, 16, 65535); break;

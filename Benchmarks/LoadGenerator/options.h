@@ -14,6 +14,8 @@ struct options {
     bool paired;
     int qos;
     int version;
+    /// Whether the sessions of receivers outlive their connections.
+    bool lasting;
     int port;
     int sn_port;
     /// 0 when the server's CPU and memory are not asked for.

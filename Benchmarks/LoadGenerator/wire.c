@@ -21,11 +21,11 @@ static size_t put_string(uint8_t *out, const char *text) {
     return length + 2;
 }
 
-size_t mqtt_write_connect(uint8_t *out, int version, const char *client_id) {
+size_t mqtt_write_connect(uint8_t *out, int version, const char *client_id, bool lasting) {
     size_t at = 2;
     at += put_string(out + at, "MQTT");
     out[at++] = (uint8_t)version;
-    out[at++] = 0x02;  // Clean session, no will, no credentials.
+    out[at++] = lasting ? 0x00 : 0x02;  // Clean session or not, no will, no credentials.
     put16(out + at, 0);  // No keep-alive: a run never pauses for long.
     at += 2;
     if (version == 5) out[at++] = 0;

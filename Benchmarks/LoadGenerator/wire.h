@@ -45,7 +45,7 @@ bool mqtt_varint(const uint8_t **at, const uint8_t *end, size_t *value);
 unsigned mqtt_receive_maximum(const struct mqtt_packet *connack);
 
 // Each writes one packet and returns its size; names are short, so 128 bytes always suffice.
-size_t mqtt_write_connect(uint8_t *out, int version, const char *client_id);
+size_t mqtt_write_connect(uint8_t *out, int version, const char *client_id, bool lasting);
 size_t mqtt_write_subscribe(uint8_t *out, int version, uint16_t id, const char *filter, int qos);
 size_t mqtt_write_ack(uint8_t *out, enum mqtt_type type, uint16_t id);
 size_t mqtt_write_pingreq(uint8_t *out);

@@ -95,9 +95,8 @@ enum Main {
         var limits = BrokerLimits()
         limits.isDurable = true
         var broker = Broker(limits: limits, seed: 1)
-        var restorer = BrokerRestorer(
-            now: Now(instant: Instant(nanoseconds: 0), unixSeconds: 1_800_000_001), lasting: try store.lastingMessages()
-        )
+        let now = Now(instant: Instant(nanoseconds: 0), unixSeconds: 1_800_000_001)
+        var restorer = BrokerRestorer(now: now, lasting: try store.lastingMessages())
         try store.read { restorer.take($0, into: &broker) }
         restorer.finish(&broker)
         let ready = wallNanoseconds()

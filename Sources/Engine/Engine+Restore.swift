@@ -33,6 +33,7 @@ package struct EngineRestorer {
     /// Everything was taken: the devices that are there go on.
     package mutating func finish(_ engine: inout Engine) {
         broker.finish(&engine.broker)
+        for topic in engine.gateway.takeUnneeded() { engine.broker.forgetTopic(topic) }
         for slot in engine.gateway.restoredDevices { engine.attachRestored(slot, now) }
         engine.safety.deviceChanges = engine.gateway.durableChanges
         engine.settle(now)

@@ -54,6 +54,8 @@ extension Gateway {
 extension Gateway.Configuration {
     /// What holds for the devices of one listener.
     package struct Listener: Sendable {
+        /// Whether devices come by it at all: a restored device of another one is not reached there.
+        package var isForDevices = true
         /// Whether devices may come without having said who they are; as none can yet, false refuses every device.
         package var allowsAnonymous = true
         /// GwId in GWINFO and ADVERTISE (§5.3.6).

@@ -40,6 +40,7 @@ struct Downlink {
     var message: MessageHandle
     var topic: TopicID
     var msgID: UInt16
+    var reference: TopicReference
     var qos: QoS
     var retain: Bool
     /// Whether PUBLISH was sent before, now or in an earlier connection.
@@ -48,7 +49,6 @@ struct Downlink {
     var isSecondChance = false
     /// As in `Delivery.isRecorded`.
     var isRecorded: Bool
-    var reference: TopicReference
 
     init(_ delivery: Delivery, _ reference: TopicReference) {
         message = delivery.message

@@ -12,8 +12,8 @@ struct Unwritten {
     var devices: [Int] = []
     /// Slots whose devices the store still has, and the gateway has not.
     var gone: [Int] = []
-    /// Devices that have told the present batch of new topic ids.
-    var fresh: [Int] = []
+    /// Devices that have told the present batch of new topic ids, and how many there are now.
+    var fresh: [(slot: Int, topics: Int)] = []
     /// The number of that batch.
     var batch: UInt64 = 0
     /// How often something changed that others may have to wait for.
@@ -51,6 +51,7 @@ extension Gateway {
         switch (table[slot].state, state) {
         case (_, .connecting), (_, .awake): return
         case (.awake(let awake), .asleep(let asleep)) where awake.asleep.duration == asleep.duration: return
+        case (.asleep(let old), .asleep(let new)) where old.duration == new.duration: return
         default: noteDurable(slot)
         }
     }
@@ -62,7 +63,7 @@ extension Gateway {
         guard !unwritten.devices.isEmpty || !unwritten.gone.isEmpty else { return }
         if journal.batch != unwritten.batch {
             unwritten.batch = journal.batch
-            for slot in unwritten.fresh where table.contains(slot) { table[slot].topics.settle() }
+            for (slot, count) in unwritten.fresh where table.contains(slot) { table[slot].topics.settle(count) }
             unwritten.fresh.removeAll(keepingCapacity: true)
         }
         for slot in unwritten.gone { journal.append(.deviceGone(device: UInt32(slot))) }
@@ -106,7 +107,8 @@ extension Gateway {
         var record = record
         will.topic.withView { topic in
             will.payload.withView { payload in
-                record.will = DeviceRecord.StoredWill(topic: topic, payload: payload, qos: will.qos, retain: will.retain)
+                record.will = DeviceRecord.StoredWill(
+                    topic: topic, payload: payload, qos: will.qos, retain: will.retain)
                 journal.append(.device(record))
             }
         }
@@ -169,6 +171,7 @@ extension Gateway {
                         isServers: entry.isServers)))
         }
         table[slot].topics.noteWritten()
-        if table[slot].topics.hasFresh { unwritten.fresh.append(slot) }
+        guard table[slot].topics.hasFresh else { return }
+        unwritten.fresh.append((slot, table[slot].topics.entries.count))
     }
 }

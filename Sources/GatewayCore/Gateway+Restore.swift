@@ -24,7 +24,10 @@ extension Gateway {
             guard let node = table.nodes.number(of: record.nodeID) else { return false }
             path.node = node
         }
-        let isReached = record.isBound && table.slot(at: path) == nil
+        // A forwarder that is none any more leads to nobody, nor does a listener that is not for devices.
+        let isAllowed =
+            configuration.rules(of: path.listener).isForDevices && (path.node == 0 || configuration.isForwarder(path))
+        let isReached = record.isBound && isAllowed && table.slot(at: path) == nil
         let state = state(of: record, isReached: isReached)
         var device = Device(
             path: path, clientID: ByteString(record.clientID), state: state, heard: now.instant,
@@ -74,6 +77,12 @@ extension Gateway {
             guard type != .reserved, table[slot].topics.alias(of: topic) == nil else { return false }
             let reference = TopicReference(type: type, id: record.id)
             table[slot].topics.restore(TopicRegistry.Alias(topic: topic, reference: reference))
+            let meaning = name(reference, clientID: table[slot].clientID, listener: table[slot].path.listener)
+            guard meaning != record.topic else { return true }
+            // The id means another topic now: this one gets a normal id, as if subscribed to by a filter [D-57].
+            _ = table[slot].topics.removeAlias(of: topic)
+            unneeded.append(topic)
+            noteDurable(slot)
             return true
         }
         // Ids given once stay what they are, even if the predefined ones have become more [D-102].
@@ -92,6 +101,12 @@ extension Gateway {
     }
 
     // MARK: - The broker's part
+
+    /// Topics that were kept for devices and are not needed: for the broker to let go. The list starts anew.
+    package mutating func takeUnneeded() -> [TopicID] {
+        defer { unneeded = [] }
+        return unneeded
+    }
 
     /// The devices that records were taken of, in the order of their slots.
     package var restoredDevices: [Int] { table.slots.filter { table.contains($0) } }

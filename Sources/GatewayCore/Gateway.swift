@@ -48,6 +48,8 @@ package struct Gateway {
     var goodbyes = Goodbyes()
     var anonymousPublishes: RateLimiter
     var shares: ForwarderShares
+    /// Topics that the broker keeps for restored devices in vain.
+    var unneeded: [TopicID] = []
     /// Devices of which the store is to hear.
     var unwritten = Unwritten()
     /// Devices that changed, for those who show them.

@@ -34,8 +34,7 @@ struct TopicRegistry {
     private(set) var aliases: [Alias] = []
     /// The first entry that the store does not have as it is.
     private(set) var unwrittenFrom: UInt16 = 0
-    /// How many entries the journal was told of, and how many of them with an earlier batch than the present one.
-    private var writtenCount: UInt16 = 0
+    /// How many entries the journal was told of with an earlier batch than the present one.
     private var settledCount: UInt16 = 0
     /// Whether the store has something that is no longer so.
     private(set) var isStale = false
@@ -119,21 +118,19 @@ struct TopicRegistry {
     mutating func noteWritten() {
         let doubted = entries.indices.dropFirst(Int(settledCount)).first { entries[$0].knowledge == .known }
         unwrittenFrom = UInt16(doubted ?? entries.count)
-        writtenCount = UInt16(entries.count)
         isStale = false
     }
 
     /// Whether the journal was told of new entries since `settle`.
-    var hasFresh: Bool { settledCount < writtenCount }
+    var hasFresh: Bool { settledCount < entries.count }
 
-    /// The batch with what was written so far has been taken.
-    mutating func settle() { settledCount = writtenCount }
+    /// The batch with the first `count` entries has been taken.
+    mutating func settle(_ count: Int) { settledCount = UInt16(min(count, entries.count)) }
 
     /// Takes an entry that the store has so.
     mutating func restore(_ entry: Entry) {
         if Int(unwrittenFrom) == entries.count { unwrittenFrom += 1 }
         entries.append(entry)
-        writtenCount += 1
         settledCount += 1
     }
 

@@ -26,6 +26,7 @@ package struct DeviceRecord: Equatable {
     /// The stored will; nil for none.
     package var will: StoredWill?
 
+    /// Where a device is when nobody speaks (MQTT-SN 1.2 §6.14).
     package enum State: UInt8 {
         case active, asleep, disconnected, lost
     }

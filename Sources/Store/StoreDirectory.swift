@@ -9,8 +9,8 @@ package struct StoreDirectory {
     /// Opens the database in a directory, and makes both if they are not there. They belong to one gateway: to open
     /// what another one has open is `.taken`.
     ///
-    /// Of a damaged database what is readable is taken over, and the file is set aside [M-90]. On a full disk what is
-    /// there can be read; if nothing is, the writer makes the database when there is space [M-91].
+    /// Of a damaged database what is readable is taken over, and the file is set aside [M-93]. On a full disk what is
+    /// there can be read; if nothing is, the writer makes the database when there is space [M-94].
     ///
     /// - Parameters:
     ///   - isDurable: whether a commit waits for the disk (fsync), or only for the system.

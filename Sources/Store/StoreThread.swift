@@ -217,7 +217,7 @@ package final class StoreThread: Sendable {
 
         private func readPage() {
             do throws(DatabaseError) {
-                if loader == nil { loader = try MessageLoader(writer.database) }
+                if loader == nil, let database = writer.openDatabase { loader = try MessageLoader(database) }
                 let page = try loader?.page(of: loads) ?? []
                 loads.removeFirst(page.count)
                 if loads.isEmpty { loads = [] }

@@ -21,12 +21,12 @@ extension Server {
 
     /// Gives the engine what an earlier one had. Before `keep`.
     package func restore(from store: StoreDirectory) throws(DatabaseError) -> Restoration {
-        let started = ContinuousClock.now
+        let started = SystemClock.monotonic()
         var restorer = EngineRestorer(now: loop.now, lasting: try store.lastingMessages())
         try store.read { restorer.take($0, into: &engine) }
         restorer.finish(&engine)
         return Restoration(
-            holdings: engine.holdings, omitted: restorer.omitted, duration: ContinuousClock.now - started)
+            holdings: engine.holdings, omitted: restorer.omitted, duration: SystemClock.monotonic().since(started))
     }
 
     /// Keeps what has to survive in this database from now on: after the engine was restored from it, and before

@@ -132,7 +132,9 @@ extension Gateway.Configuration {
         sessionExpiryInterval = configuration.sessionExpirySeconds
         listeners = configuration.listeners.map { listener in
             var rules = Listener()
+            rules.isForDevices = false
             guard case .mqttsn(let settings) = listener.kind else { return rules }
+            rules.isForDevices = true
             rules.messageBytesMax = min(settings.messageBytesMax, limits.packetBytesMax)
             rules.messageBytesMaxOfClients = settings.messageSizes.map {
                 ($0.clients, min($0.bytes, limits.packetBytesMax))

@@ -44,7 +44,7 @@ BINDS = ("server", "gateway", "client", "forwarder", "both", "none")
 SHOWN_AT_MOST = 3
 
 CITATION = re.compile(
-    r"\[(?:(MQTT(?:311)?)-(\d+\.\d+\.\d+-\d+)|(SN)-(\d+(?:\.\d+)*-\d+)|(D)-(\d\d))\]")
+    r"\[(?:(MQTT(?:311)?)-(\d+\.\d+\.\d+-\d+)|(SN)-(\d+(?:\.\d+)*-\d+)|(D)-(\d\d+))\]")
 SECTION = re.compile(r"\[SN-\d+(?:\.\d+)*\]")
 ATTACK_CITATION = re.compile(r"\[attack (\d+(?:, \d+)*)\]")
 LIKE_AN_ATTACK = re.compile(r"\[attacks? [^\]]*\]|\(attack cases? [^)]*\)")
@@ -161,7 +161,8 @@ class Report:
         reasons = {}
         if unshown.is_file():
             reasons = dict(row.split("\t", 1) for row in unshown.read_text(encoding="utf-8").splitlines()[1:])
-        for number, question in re.findall(r"^\| D-(\d\d) \| (.*?) \|", path.read_text(encoding="utf-8"), re.MULTILINE):
+        rows = re.compile(r"^\| D-(\d\d+) \| (.*?) \|", re.MULTILINE)
+        for number, question in rows.findall(path.read_text(encoding="utf-8")):
             if (DECISION, number) in self.statements:
                 self.faults.append(f"{DECISIONS}: D-{number} stands twice")
             reason = reasons.pop(number, "")

@@ -28,6 +28,8 @@ connection_messages false
 sys_interval 0
 max_queued_messages 0
 max_queued_bytes 0
+max_queued_memory_per_client {memory[0]}
+max_queued_memory {memory[1]}
 
 listener {tcp} 127.0.0.1
 
@@ -40,6 +42,8 @@ sleep_queue_messages 1000000
 sleep_queue_bytes 60000000
 """
 
+# How much of what waits stays in memory at the end.
+MEMORY = (10_000, 100_000)
 NEWCOMERS_MAX = 3
 DEVICE_GUESTS_MAX = 3
 # How long nothing may come, at the end, before what is missing counts as lost.
@@ -158,8 +162,10 @@ class Harness:
 
     # MARK: the process
 
-    def _configuration(self, profile):
-        return CONFIGURATION.format(folder=self.folder, profile=profile, tcp=self.world.tcp, udp=self.world.udp)
+    def _configuration(self, chosen):
+        return CONFIGURATION.format(
+            folder=self.folder, tcp=self.world.tcp, udp=self.world.udp, memory=chosen.memory if chosen else MEMORY,
+            profile=chosen.profile if chosen else self.profile or "disk")
 
     def _under(self, chosen=None):
         """What the gateway is started with, for a round: a disk of some speed, and perhaps a failpoint."""
@@ -173,9 +179,8 @@ class Harness:
     def start(self, chosen=None):
         """Starts it, for a round or for the end; how long that took, or None when it did not start."""
         began = time.monotonic()
-        profile = chosen.profile if chosen else self.profile or "disk"
         try:
-            self.gateway = Gateway(self.folder, self._configuration(profile), under=self._under(chosen))
+            self.gateway = Gateway(self.folder, self._configuration(chosen), under=self._under(chosen))
         except AssertionError as error:
             self.ledger.complain("process", f"the gateway does not start: {error}")
             return None
@@ -185,7 +190,7 @@ class Harness:
     def start_and_kill(self, chosen, seconds):
         """A start that does not get far."""
         configuration = self.folder / "gateway.conf"
-        configuration.write_text(self._configuration(chosen.profile))
+        configuration.write_text(self._configuration(chosen))
         with open(self.folder / "early.log", "ab") as log:
             process = subprocess.Popen(
                 [*self._under(chosen), BINARY, "run", "--config", str(configuration)], stdin=subprocess.DEVNULL,

@@ -29,6 +29,8 @@ class Plan:
     # How long the disk takes for a write and for a sync, in microseconds; 0 is as fast as it is.
     write_delay: int
     sync_delay: int
+    # How much of what waits stays in memory, in bytes: for one client and for all.
+    memory: tuple
     # How many messages a publisher may begin every 20 ms.
     share: int
 
@@ -51,4 +53,4 @@ def plan(seed, number, profile=None):
         returns=tuple(dice.random() < 0.25 for _ in range(4)), has_newcomer=dice.random() < 0.4,
         opens_stream=dice.random() < 0.5,
         write_delay=dice.choice([0, 0, 100, 1_000]), sync_delay=dice.choice([0, 2_000, 10_000, 30_000]),
-        share=dice.choice([2, 8, 30]))
+        memory=dice.choice([(1 << 20, 64 << 20), (1_000, 20_000), (0, 0)]), share=dice.choice([2, 8, 30]))

@@ -35,9 +35,11 @@ def test_the_harness_notices_a_gateway_that_keeps_nothing(tmp_path):
 
 
 def test_a_seed_decides_the_plans_and_each_kind_of_death_has_its_turn():
-    plans = [plan(7, number) for number in range(1, 201)]
-    assert plans == [plan(7, number) for number in range(1, 201)] != [plan(8, number) for number in range(1, 201)]
-    for start in range(0, 200, len(MODES)):
+    count = 20 * len(MODES)
+    plans = [plan(7, number) for number in range(1, count + 1)]
+    assert plans == [plan(7, number) for number in range(1, count + 1)]
+    assert plans != [plan(8, number) for number in range(1, count + 1)]
+    for start in range(0, count, len(MODES)):
         assert sorted(each.mode for each in plans[start:start + len(MODES)]) == sorted(MODES)
     assert {each.profile for each in plans} == {"disk", "process"}
     assert all(each.commit >= 1 for each in plans if each.mode in FAILPOINTS)

@@ -70,7 +70,7 @@ private struct SlowDisk {
 
 /// DESIGN §5: what must be safe before what leaves. Each test fails when its rule is broken on purpose.
 @Suite struct DurabilityTests {
-    @Test("CONNACK of a session that outlives its connection waits until the session is safe; another waits for nothing")
+    @Test("CONNACK of a session that outlives its connection waits until that is safe; another for nothing")
     func connack() {
         var disk = SlowDisk()
         let lasting = disk.world.client("lasting", cleanStart: false)
@@ -174,7 +174,7 @@ private struct SlowDisk {
         #expect(disk.world.messages(ofClient: 0) == ["a x 1", "a y 1"])
     }
 
-    @Test("A delivery at QoS 0 that has waited in a queue leaves only when it is safe that it waits no more [MQTT-4.3.1]")
+    @Test("A delivery at QoS 0 that has waited in a queue leaves only when it is safe that it waits no more")
     func queuedAtMostOnce() {
         var disk = SlowDisk { $0.broker.queuesQoS0 = true }
         let subscriber = disk.client("s", subscribedTo: [("a", .atMostOnce)])
@@ -225,7 +225,7 @@ private struct SlowDisk {
 
     // MARK: - When the disk does not take it
 
-    @Test("While there is no space MQTT 5 hears 0x97 and 3.1.1 nothing; QoS 0 and passing sessions are served; then all")
+    @Test("Without space MQTT 5 hears 0x97 and 3.1.1 nothing; QoS 0 and passing sessions are served")
     func blocked() {
         var disk = SlowDisk()
         disk.absent("away", "kept", .atLeastOnce)

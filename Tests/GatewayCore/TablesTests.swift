@@ -160,6 +160,7 @@ import Testing
 
     @Test("A device record stays small")
     func recordSize() {
-        #expect(MemoryLayout<Device>.stride <= 200)
+        // 24 bytes of it for what the store has heard of the device.
+        #expect(MemoryLayout<Device>.stride <= 224)
     }
 }

@@ -9,6 +9,22 @@ import Testing
         #expect(outcome.faults == [], "make sim SEED=\(seed)")
     }
 
+    @Test(
+        "The same while the gateway is killed now and then, and its disk is slow, full or fails (DESIGN §5) [attack 131]",
+        arguments: 1...80)
+    func promisesOutliveTheGateway(seed: UInt64) {
+        let outcome = Simulation.run(seed: seed, isDurable: true)
+        #expect(outcome.faults == [], "make sim CRASHES=\(seed)")
+    }
+
+    @Test(
+        "Crashes that once broke a promise do so no more",
+        arguments: [123, 147, 159, 183, 201, 216, 225, 241] as [UInt64])
+    func oldCrashes(seed: UInt64) {
+        let outcome = Simulation.run(seed: seed, isDurable: true)
+        #expect(outcome.faults == [], "make sim CRASHES=\(seed)")
+    }
+
     @Test("Seeds that once failed do so no more", arguments: failedSeeds)
     func oldFaultsStayAway(seed: UInt64) {
         let outcome = Simulation.run(seed: seed)

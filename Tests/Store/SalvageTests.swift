@@ -40,7 +40,7 @@ import Testing
         return found
     }
 
-    @Test("A page in the middle costs its rows, and they are said: the rest is kept from both ends [M-90]")
+    @Test("A page in the middle costs its rows, and they are said: the rest is kept from both ends [M-93]")
     func page() throws {
         var files = try DamagedStore.closed(1...2_000)
         let middle = files.database.count / 4_096 / 2 * 4_096
@@ -59,7 +59,7 @@ import Testing
         #expect(losses.first { $0.table == "session" }?.description == "session: all 0 rows kept")
     }
 
-    @Test("A file without anything readable is set aside, and a new one begins [M-90]")
+    @Test("A file without anything readable is set aside, and a new one begins [M-93]")
     func nothing() throws {
         let sound = try DamagedStore.closed(1...500)
         let files: [[UInt8]] = [
@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test("A file that was cut short keeps what is before the cut [M-90]")
+    @Test("A file that was cut short keeps what is before the cut [M-93]")
     func truncated() throws {
         let sound = try DamagedStore.closed(1...2_000)
         for pages in stride(from: 15, to: sound.database.count / 4_096, by: 9) {
@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    @Test("Flipped bytes anywhere: the gateway starts, and either reads all or says what it set aside [M-90]")
+    @Test("Flipped bytes anywhere: the gateway starts, and either reads all or says what it set aside [M-93]")
     func flips() throws {
         let sound = try DamagedStore.closed(1...300)
         var generator = SeededGenerator(seed: 5)
@@ -112,7 +112,7 @@ import Testing
         #expect(told > 20)
     }
 
-    @Test("A fault in the log before other transactions is told, with what it cost; a torn end is none [M-92]")
+    @Test("A fault in the log before other transactions is told, with what it cost; a torn end is none [M-95]")
     func log() throws {
         let sound = try DamagedStore.killed(1...1_000)
         guard let log = sound.log else {
@@ -140,7 +140,7 @@ import Testing
         #expect(all.first?.words.contains("and 10 more in it cannot be read") == true)
     }
 
-    @Test("A salvage that is cut off after any step goes on at the next start, and tells the same [M-90]")
+    @Test("A salvage that is cut off after any step goes on at the next start, and tells the same [M-93]")
     func cutOff() throws {
         var files = try DamagedStore.killed(1...2_000)
         let middle = (files.log?.count ?? 0) / 2

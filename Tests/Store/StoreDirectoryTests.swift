@@ -67,7 +67,7 @@ import Testing
             error?.words == (isDirectory ? "cannot write to it: Permission denied" : "the file cannot be written to"))
     }
 
-    @Test("A gateway starts on a full disk: the database is made when there is space [M-91]")
+    @Test("A gateway starts on a full disk: the database is made when there is space [M-94]")
     func fullAtTheStart() throws {
         let folder = try StoreFolder()
         faults_disk(folder.path, DISK_WRITE, 0, .max, ENOSPC)
@@ -93,7 +93,7 @@ import Testing
         #expect(try DamagedStore.serials(folder.path) == [1, 2, 3])
     }
 
-    @Test("After kill -9 on a disk that is full, everything is read, and writing waits for space [M-91]")
+    @Test("After kill -9 on a disk that is full, everything is read, and writing waits for space [M-94]")
     func fullWithALog() throws {
         let folder = try StoreFolder()
         let killed = try DamagedStore.killed(1...500)

@@ -210,7 +210,7 @@ import Testing
         #expect(try serials(folder.database) == [1])
     }
 
-    @Test("A log that cannot be written back for want of space is no failure, and shrinks when there is space [M-93]")
+    @Test("A log that cannot be written back for want of space is no failure, and shrinks when there is space [M-96]")
     func checkpointWithoutSpace() throws {
         let folder = try StoreFolder()
         let reports = Reports()

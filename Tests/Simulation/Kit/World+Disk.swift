@@ -66,7 +66,9 @@ extension World {
     /// What the transport does with the store at the end of a turn.
     mutating func submitBatch() {
         readBack()
-        guard disk != nil, disk?.onItsWay == nil, disk?.hasFailed == false, let batch = engine.takeBatch() else { return }
+        guard disk != nil, disk?.onItsWay == nil, disk?.hasFailed == false, let batch = engine.takeBatch() else {
+            return
+        }
         disk?.onItsWay = batch
         scheduleDisk(after: random.duration(upTo: disk?.delay ?? .zero))
     }

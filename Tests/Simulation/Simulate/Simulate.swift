@@ -7,9 +7,9 @@ import SwarmKit
 /// `simulate --count N` in so many.
 ///
 /// Four kinds of worlds: devices and clients in a network that loses and reorders (`--network`), the same with a
-/// gateway that is killed now and then, and a disk that keeps its promises (`--crashes`), MQTT clients with all features
-/// against a model of a broker (`--swarm`), and sleeping devices against a model of their queues (`--sleepers`). A
-/// search without one plays all in turn, a seed alone the first kind.
+/// gateway that is killed now and then, and a disk that keeps its promises (`--crashes`), MQTT clients with all
+/// features against a model of a broker (`--swarm`), and sleeping devices against a model of their queues
+/// (`--sleepers`). A search without one plays all in turn, a seed alone the first kind.
 ///
 /// `simulate --field` plays a field of `--devices N` for `--hours N`, or with `--loss N` one line of the table of what
 /// loss costs; `--field-table` prints that table.
@@ -29,7 +29,8 @@ struct Simulate {
         guard let command = Simulate(CommandLine.arguments.dropFirst()) else {
             print(
                 """
-                usage: simulate [--network | --crashes | --swarm | --sleepers] [--seed N [--quiet]] [--minutes N | --count N]
+                usage: simulate [--network | --crashes | --swarm | --sleepers]
+                                [--seed N [--quiet]] [--minutes N | --count N]
                        simulate --field [--loss N] [--seed N] [--devices N] [--hours N] [--quiet | --trace]
                        simulate --field-table
                 """)
