@@ -22,7 +22,7 @@ import Testing
 
     private static let limits: [(all: Int, session: Int)] = [(0, 0), (40, 40), (100, 30), (10_000, 0), (300, 10_000)]
 
-    @Test("Nothing is dropped: each client gets all that it is owed, once and in order", arguments: 0..<20)
+    @Test("Nothing is dropped: each client gets all that it is owed, once and in order", arguments: 0..<6)
     func everything(seed: Int) {
         var random = SeededGenerator(seed: UInt64(seed))
         var limits = BrokerLimits()
@@ -110,7 +110,7 @@ import Testing
         }
     }
 
-    @Test("Whatever happens to sessions, queues and rules, the accounts are right", arguments: 0..<20)
+    @Test("Whatever happens to sessions, queues and rules, the accounts are right", arguments: 0..<6)
     func anything(seed: Int) {
         var random = SeededGenerator(seed: 1_000 + UInt64(seed))
         var limits = BrokerLimits()

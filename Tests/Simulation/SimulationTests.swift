@@ -10,8 +10,8 @@ import Testing
     }
 
     @Test(
-        "The same while the gateway is killed now and then, and its disk is slow, full or fails (DESIGN §5) [attack 131]",
-        arguments: 1...80)
+        "The same while the gateway is killed, and its disk is slow, full or fails (DESIGN §5) [attack 131]",
+        arguments: 1...40)
     func promisesOutliveTheGateway(seed: UInt64) {
         let outcome = Simulation.run(seed: seed, isDurable: true)
         #expect(outcome.faults == [], "make sim CRASHES=\(seed)")
