@@ -108,6 +108,11 @@ let package = Package(
                 "Bytes", "Clockwork", "Messaging", "MQTTSNWire", "GatewayCore", "BrokerCore", "Engine", "Measuring",
             ],
             path: "Benchmarks/Devices", swiftSettings: house),
+        // What a restart with much that waits costs, and a commit (`make bench-restart`).
+        .executableTarget(
+            name: "bench-restart",
+            dependencies: ["Bytes", "Clockwork", "Messaging", "Journal", "Store", "BrokerCore", "Measuring"],
+            path: "Benchmarks/Restart", swiftSettings: house),
         .target(name: "Measuring", path: "Benchmarks/Measuring", swiftSettings: house),
 
         // Tests: a target for each module, and the worlds that join them.

@@ -47,7 +47,8 @@ extension StoreFiles {
             for table in Schema.tables { _ = try database.prepare("SELECT * FROM \(table.name)") }
             if try database.integer("PRAGMA user_version") == 0 { return "it has no version" }
             let words = try database.text("PRAGMA quick_check(1)")
-            return words == "ok" ? nil : words
+            // A heading comes on a line of its own.
+            return words == "ok" ? nil : String(words.split(separator: "\n").last ?? "")
         } catch {
             guard error.kind == .damaged || error.isOfSchema else { throw error }
             return error.words

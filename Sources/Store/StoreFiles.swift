@@ -16,7 +16,7 @@ final class StoreFiles {
 
     /// Makes the directory, for its owner alone, if it is not there.
     init(_ directory: String) throws(DatabaseError) {
-        self.directory = directory
+        self.directory = directory.last == "/" ? String(directory.dropLast()) : directory
         let isNew = mkdir(directory, 0o700) == 0
         guard isNew || errno == EEXIST else { throw .system("cannot make it") }
         descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -146,8 +146,8 @@ package final class StoreThread: Sendable {
         private var loader: MessageLoader?
         private var isBlocked = false
         private var hasFailed = false
-        /// Whether something was committed that the disk may not have.
-        private var isUnsynced = false
+        /// Since when there is something committed that the disk may not have, in milliseconds; nil for nothing.
+        private var unsyncedSince: Int?
         /// How long the log is when it is written back next.
         private var checkpointAt = StoreThread.checkpointPages
 
@@ -167,14 +167,13 @@ package final class StoreThread: Sendable {
             if writer.openDatabase == nil { makeDatabase() }
             while !isStopping {
                 // A commit, a page, a commit: neither waits for more than one of the other.
-                let taken = inbox.take(waiting: !loads.isEmpty ? 0 : isBlocked || isUnsynced ? 1_000 : -1)
+                let taken = inbox.take(waiting: patience)
                 isStopping = taken.isStopping
                 if hasFailed { continue }
                 batches += taken.batches
                 loads += taken.loads
-                // What waits without company is what the last second brought, and goes to the disk.
-                if taken.batches.isEmpty, loads.isEmpty, isUnsynced { checkpoint() }
                 if !batches.isEmpty { commit() } else if isBlocked { makeDatabase() }
+                if !hasFailed, let unsyncedSince, Self.milliseconds() >= unsyncedSince + 1_000 { checkpoint() }
                 if !loads.isEmpty, !hasFailed { readPage() }
             }
             if !hasFailed { checkpoint() }
@@ -195,6 +194,20 @@ package final class StoreThread: Sendable {
             isBlocked = false
         }
 
+        /// How long nothing needs to be done unless something comes, in milliseconds; -1 for ever.
+        private var patience: Int32 {
+            if !loads.isEmpty { return 0 }
+            if hasFailed { return -1 }
+            let sync = unsyncedSince.map { Int32(clamping: max($0 + 1_000 - Self.milliseconds(), 0)) }
+            return isBlocked ? min(sync ?? 1_000, 1_000) : sync ?? -1
+        }
+
+        private static func milliseconds() -> Int {
+            var time = timespec()
+            clock_gettime(CLOCK_MONOTONIC, &time)
+            return time.tv_sec * 1_000 + time.tv_nsec / 1_000_000
+        }
+
         private func commit() {
             crashPoint?.reached(.beforeCommit)
             do throws(DatabaseError) {
@@ -209,7 +222,7 @@ package final class StoreThread: Sendable {
             crashPoint?.reached(.afterCommit)
             if isBlocked { report(.resumed) }
             isBlocked = false
-            isUnsynced = profile == .process
+            if profile == .process, unsyncedSince == nil { unsyncedSince = Self.milliseconds() }
             let last = batches[batches.count - 1].number
             batches = []
             report(.committed(last))
@@ -232,12 +245,13 @@ package final class StoreThread: Sendable {
         private func checkpoint() {
             do throws(DatabaseError) {
                 try writer.checkpoint()
-                isUnsynced = false
+                unsyncedSince = nil
                 checkpointAt = StoreThread.checkpointPages
             } catch {
                 // A full disk is found out by the next commit, with something to lose; until then it is not asked
                 // each time.
                 checkpointAt = writer.logPages + StoreThread.checkpointPages
+                if unsyncedSince != nil { unsyncedSince = Self.milliseconds() }
                 if error.kind == .failed || error.kind == .damaged { fail(error) }
             }
         }

@@ -52,7 +52,7 @@ package final class StoreWriter: @unchecked Sendable {
     var openDatabase: Database? { opened?.database }
 
     /// The database of a writer that has written.
-    private var database: Database {
+    var database: Database {
         guard let opened else { preconditionFailure("nothing was written yet") }
         return opened.database
     }

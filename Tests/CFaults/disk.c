@@ -42,6 +42,13 @@ void faults_disk(const char *folder, disk_call call, int skip, int times, int er
     pthread_mutex_unlock(&lock);
 }
 
+static bool concerns(const disk_plan *plan, const char *path) {
+    size_t length = strlen(plan->folder);
+    if (length > 0 && plan->folder[length - 1] == ' ')
+        return strlen(path) == length - 1 && strncmp(path, plan->folder, length - 1) == 0;
+    return strncmp(path, plan->folder, length) == 0;
+}
+
 static bool fails(disk_call call, int fd) {
     if (__atomic_load_n(&active, __ATOMIC_RELAXED) == 0) return false;
     char link[64], path[PATH_MAX];
@@ -54,7 +61,7 @@ static bool fails(disk_call call, int fd) {
     pthread_mutex_lock(&lock);
     for (int index = 0; index < FOLDERS && !failing; index++) {
         disk_plan *plan = &plans[call][index];
-        if (plan->times == 0 || strncmp(path, plan->folder, strlen(plan->folder)) != 0) continue;
+        if (plan->times == 0 || !concerns(plan, path)) continue;
         if (plan->skip > 0) {
             plan->skip--;
             break;

@@ -11,7 +11,7 @@ import Testing
     private func open(
         _ folder: StoreFolder, passing: @escaping (Salvage.Step) throws(DatabaseError) -> Void = { _ in }
     ) throws -> StoreDirectory {
-        try StoreDirectory(path: folder.path, isDurable: true, unixSeconds: 1_800_000_000, passing: passing)
+        try StoreDirectory(path: folder.path + "/", isDurable: true, unixSeconds: 1_800_000_000, passing: passing)
     }
 
     private func bytes(_ folder: StoreFolder, _ name: String) -> [UInt8]? {
@@ -51,6 +51,7 @@ import Testing
         #expect(serials.count > 1_950 && serials.count < 2_000)
         let below = serials.firstIndex { $0 > UInt64(serials.firstIndex(of: $0) ?? 0) + 1 } ?? 0
         #expect(losses.count == 10)
+        #expect(!losses[0].words.contains("\n"))
         #expect(losses[0].words.contains("it was set aside as \(folder.path)/\(Self.aside)"))
         #expect(
             losses.first { $0.table == "message" }?.description

@@ -210,6 +210,57 @@ import Testing
         #expect(try serials(folder.database) == [1])
     }
 
+    @Test("A log that cannot be written back for want of space is no failure, and shrinks when there is space [M-96]")
+    func checkpointWithoutSpace() throws {
+        let folder = try StoreFolder()
+        let reports = Reports()
+        // The log has space, the database has none.
+        let thread = try StoreThread(
+            try StoreWriter(try Database(path: folder.database), isDurable: true), .disk
+        ) { reports.add($0) }
+        thread.submit(batch(1))
+        _ = reports.wait { $0.last == .committed(1) }
+        faults_disk(folder.database + " ", DISK_WRITE, 0, .max, ENOSPC)
+        for number in 2...60 as ClosedRange<UInt64> { thread.submit(batch(number, payload: 100_000)) }
+        _ = reports.wait { $0.last == .committed(60) }
+        let size = { (path: String) in
+            (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+        }
+        #expect(size(folder.database + "-wal") > 5_900_000)
+        faults_disk(folder.database + " ", DISK_WRITE, 0, 0, 0)
+        for number in 61...160 as ClosedRange<UInt64> {
+            thread.submit(batch(number, payload: 100_000))
+            _ = reports.wait { $0.last == .committed(number) }
+        }
+        let events = reports.wait { _ in true }
+        #expect(events.allSatisfy { if case .committed = $0 { true } else { false } })
+        // What came then found room in the log's file.
+        #expect(size(folder.database + "-wal") < 12_000_000)
+        #expect(size(folder.database) > 5_900_000)
+        thread.stop()
+        #expect(try serials(folder.database) == Array(1...160))
+    }
+
+    @Test("With the profile process the disk has a commit a second later, however busy it is")
+    func synchronising() throws {
+        let folder = try StoreFolder()
+        let reports = Reports()
+        let thread = try StoreThread(
+            try StoreWriter(try Database(path: folder.database), isDurable: false), .process
+        ) { reports.add($0) }
+        let size = { (try? Data(contentsOf: URL(fileURLWithPath: folder.database)).count) ?? 0 }
+        let before = size()
+        let deadline = Date(timeIntervalSinceNow: 10)
+        var number: UInt64 = 0
+        while size() == before, Date() < deadline {
+            number += 1
+            thread.submit(batch(number))
+            _ = reports.wait { $0.last == .committed(number) }
+        }
+        thread.stop()
+        #expect(Date() < deadline)
+    }
+
     @Test(
         "After an error of the disk nothing is committed any more, and nothing is tried again",
         arguments: [(DISK_WRITE, EIO), (DISK_SYNC, EIO), (DISK_SYNC, ENOSPC)])

@@ -17,7 +17,8 @@ void faults_clear(void);
 typedef enum { DISK_WRITE, DISK_SYNC, DISK_CALLS } disk_call;
 
 /// Files below a folder, whichever thread writes them: lets the next `skip` calls pass and the `times` calls after them
-/// fail with `error`; 0 times ends the plan. At most 64 folders at a time.
+/// fail with `error`; 0 times ends the plan. A path with a space at its end means that file
+/// alone. At most 64 folders at a time.
 void faults_disk(const char *folder, disk_call call, int skip, int times, int error);
 
 /// Lets this thread open files as another user, if it may; the one before.
