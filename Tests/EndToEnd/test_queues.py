@@ -193,7 +193,7 @@ def test_the_figures_of_all_deliveries_add_up(full, paho):
     assert figures["dropped/queue full"] == 1
     assert figures["dropped/client away"] == 1
     assert figures["dropped/session ended"] == 1
-    assert len(figures) == 13
+    assert len(figures) == 14
 
 
 def test_sessions_that_are_left_behind_fill_their_number(start_gateway, paho):
