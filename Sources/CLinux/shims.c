@@ -5,7 +5,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <stddef.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 const char *clinux_error(int code) {
@@ -73,4 +76,19 @@ int clinux_next_signal(int descriptor) {
     struct signalfd_siginfo info;
     ssize_t count = read(descriptor, &info, sizeof info);
     return count < 0 ? -errno : (int)info.ssi_signo;
+}
+
+int clinux_tell(const char *path, const char *text) {
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    if (length == 0 || length >= sizeof name.sun_path) return -EINVAL;
+    memcpy(name.sun_path, path, length);
+    if (path[0] == '@') name.sun_path[0] = 0;
+    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0) return -errno;
+    socklen_t size = offsetof(struct sockaddr_un, sun_path) + length;
+    ssize_t count = sendto(descriptor, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&name, size);
+    int result = count < 0 ? -errno : 0;
+    close(descriptor);
+    return result;
 }

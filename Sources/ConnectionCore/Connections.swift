@@ -10,7 +10,7 @@ package import Messaging
 /// aliases, reason codes. Sessions and messages are the broker's. The bytes of each connection wait in its output
 /// until the adapter has written them; `dirty` lists who has some, `closing` whose socket is to be closed after them.
 package struct Connections {
-    package let limits: ConnectionLimits
+    package private(set) var limits: ConnectionLimits
     package internal(set) var counters = ConnectionCounters()
 
     /// Connections that have output since the list was last taken.
@@ -47,6 +47,11 @@ package struct Connections {
     package init(limits: ConnectionLimits = ConnectionLimits()) {
         self.limits = limits
         nonces = NonceSource(secret: limits.nonceSecret)
+    }
+
+    /// Other rules for the listeners from now on: what a connection was accepted under stays with it.
+    package mutating func setListenerRules(_ listeners: [ConnectionLimits.Listener]) {
+        limits.listeners = listeners
     }
 
     /// Connections open now.

@@ -57,6 +57,10 @@ extension EventLoop {
         for _ in 0..<limits.acceptsPerTurn {
             // The handler may have closed the listener.
             guard let index = table.find(listener, .listener) else { return }
+            guard table.count < limits.socketsMax else {
+                rest(index, because: ReactorError(.accept4, code: EMFILE), handler)
+                return
+            }
             var peer = clinux_address()
             let descriptor = clinux_accept(table[index].descriptor, &peer)
             guard descriptor >= 0 else {

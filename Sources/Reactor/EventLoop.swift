@@ -7,6 +7,9 @@ package import Messaging
 package struct LoopLimits: Sendable {
     /// Connections taken from one listener in one turn.
     package var acceptsPerTurn = 64
+    /// How many sockets the loop has at most: at this many its listeners rest, while the process still has descriptors
+    /// for what is not a connection, such as files of the store and of the configuration.
+    package var socketsMax = Int.max
     /// How long a listener rests when descriptors ran out and none of ours was closed.
     package var acceptPause = Duration.seconds(1)
     /// How long `finish` waits for the peer to close.

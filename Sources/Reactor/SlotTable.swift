@@ -24,6 +24,8 @@ struct SlotTable {
     }
 
     private(set) var slots: [Slot] = []
+    /// Slots that hold something.
+    private(set) var count = 0
     private var firstFree = UInt32.max
 
     /// The slot that `token` names, if it is still the same socket and one of the given kind.
@@ -53,6 +55,7 @@ struct SlotTable {
 
     mutating func insert(_ descriptor: Int32, _ kind: Kind, detail: UInt32 = 0) -> Token {
         let index: Int
+        count += 1
         if firstFree == .max {
             index = slots.count
             slots.append(Slot(descriptor: descriptor, generation: 1, kind: kind, detail: detail))
@@ -67,6 +70,7 @@ struct SlotTable {
 
     /// Frees a slot; its tokens are dead from now on.
     mutating func remove(_ index: Int) {
+        count -= 1
         let generation = slots[index].generation &+ 1
         slots[index] = Slot(descriptor: -1, generation: generation, kind: .free, detail: firstFree)
         firstFree = UInt32(index)

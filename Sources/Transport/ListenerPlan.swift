@@ -64,6 +64,5 @@ package enum ServerEvent {
     case queue(QueueLog)
     /// Something about what has to survive.
     case store(StoreReport)
-    case hangup
     case stopping
 }

@@ -47,6 +47,10 @@ package final class Server: LoopHandler {
     var lostReportDue = Instant(nanoseconds: 0)
     /// Where what has to survive is kept; nil for nowhere.
     var keeper: Keeper?
+    /// What SIGHUP asks for: on the loop's thread, between two events.
+    package var whenHungUp: () -> Void = {}
+    /// Whom the server tells that it lives.
+    var heartbeat: Heartbeat?
     /// When the end no longer waits for peers to close; nil while the server serves.
     private(set) var stopsAt: Deadline?
 
@@ -78,9 +82,10 @@ package final class Server: LoopHandler {
 
     /// - Parameter report: called on the loop's thread for everything worth a log line.
     package init(
-        settings: EngineSettings, seed: UInt64, report: @escaping (ServerEvent) -> Void
+        settings: EngineSettings, seed: UInt64, limits: LoopLimits = LoopLimits(),
+        report: @escaping (ServerEvent) -> Void
     ) throws(ReactorError) {
-        loop = try EventLoop()
+        loop = try EventLoop(limits: limits)
         engine = Engine(settings: settings, seed: seed, now: loop.now)
         self.report = report
     }
@@ -307,7 +312,7 @@ package final class Server: LoopHandler {
     package func signalled(_ signal: Signal, now: Now) {
         switch signal {
         case .interrupt, .terminate: stop(now: now)
-        case .hangup: report(.hangup)
+        case .hangup: whenHungUp()
         case .user1: break
         }
     }
@@ -325,11 +330,14 @@ package final class Server: LoopHandler {
         flush(now)
         submitBatch(now)
         workBeforeTurn = engine.workSoFar()
+        beat(now)
         if let stopsAt {
             stopWhenClosed(now)
             return stopsAt
         }
-        return backlog.isEmpty ? engine.deadline() : now.instant
+        guard backlog.isEmpty else { return now.instant }
+        guard let beat = heartbeat?.due else { return engine.deadline() }
+        return min(engine.deadline() ?? beat, beat)
     }
 
     /// Everything that waits goes out. What a written output lets the broker send goes out in the same turn, up to a

@@ -72,7 +72,6 @@ final class Log {
             say(.unsubscribe, "\(clientID) unsubscribes from \(filter)")
         case .queue(let log): say(.warning, log.words)
         case .store(let report): self.report(report)
-        case .hangup: say(.notice, "hangup: reloading comes with a later version")
         case .stopping: say(.notice, "stopping")
         }
     }

@@ -13,6 +13,9 @@ import Transport
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Run the gateway (the default).")
 
+    /// Files that are always to be had beside the sockets: the store's, those of a reload, the log's.
+    private static let reservedDescriptors = 24
+
     @OptionGroup var file: ConfigurationFile
 
     @Flag(name: .shortAndLong, help: "Log everything, whatever log_type says.")
@@ -28,14 +31,23 @@ struct Run: ParsableCommand {
         // The usual soft limit of 1,024 descriptors is less than the clients that may come.
         let descriptors = raiseDescriptorLimit()
         let clients = configuration.limits.clientsMax
-        if descriptors < clients {
+        if descriptors - Self.reservedDescriptors < clients {
             log.say(.warning, "max_clients is \(clients), but this process may open only \(descriptors) files")
         }
+        var limits = LoopLimits()
+        limits.socketsMax = max(1, descriptors - Self.reservedDescriptors)
+        let manager = ServiceManager()
+        let path = try file.path()
         let server: Server
         do throws(ReactorError) {
-            server = try Server(settings: settings, seed: Process.seed, report: { log.report($0) })
+            server = try Server(
+                settings: settings, seed: Process.seed, limits: limits,
+                report: { event in
+                    if case .stopping = event { manager.isStopping() }
+                    log.report(event)
+                })
             try server.loop.watchSignals()
-            log.say(.notice, "\(Version.text) starting with \(try? file.path(), default: "")")
+            log.say(.notice, "\(Version.text) starting with \(path)")
         } catch {
             throw Failure.runtime(error.description)
         }
@@ -47,6 +59,14 @@ struct Run: ParsableCommand {
         }
         log.say(.notice, configuration.durability.words)
         try writeProcessID(configuration.pidFile)
+        let reload = Reload(path, configuration, server, log)
+        server.whenHungUp = {
+            manager.reloads()
+            reload()
+            manager.isReady()
+        }
+        if let watchdog = manager.watchdog { server.beat(each: watchdog) { manager.isAlive() } }
+        manager.isReady()
         server.run()
         if let pidFile = configuration.pidFile { unlink(pidFile) }
         log.say(.notice, "stopped")

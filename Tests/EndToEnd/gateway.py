@@ -36,7 +36,7 @@ CRASH = re.compile(r"Fatal error|Crash|Backtrace|Sanitizer|overflow in")
 class Gateway:
     """One running gateway. `ports` has the addresses it listens on, by protocol, in the order of the configuration."""
 
-    def __init__(self, folder, configuration=CONFIGURATION, under=()):
+    def __init__(self, folder, configuration=CONFIGURATION, under=(), environment={}):
         """`under` is a command that starts the gateway, such as `prlimit --nofile=400`."""
         self.folder = Path(folder)
         self.path = self.folder / "gateway.conf"
@@ -47,7 +47,7 @@ class Gateway:
         self._is_killed = False
         self.process = subprocess.Popen(
             [*under, BINARY, "run", "--config", str(self.path)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, cwd=folder, env=os.environ | {"SWIFT_BACKTRACE": "enable=no"})
+            stderr=subprocess.PIPE, cwd=folder, env=os.environ | {"SWIFT_BACKTRACE": "enable=no"} | environment)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.wait_for_line(READY)
@@ -76,6 +76,18 @@ class Gateway:
             line = found()
         assert line, f"no log line has {pattern.pattern!r}:\n" + "\n".join(self.log)
         return line
+
+    def reload(self, configuration=None):
+        """Sends SIGHUP, with another configuration in the file if one is given, and waits until it was read."""
+        if configuration is not None:
+            self.path.write_text(configuration)
+        with self._changed:
+            before = sum("was read again" in line for line in self.log)
+        self.process.send_signal(signal.SIGHUP)
+        with self._changed:
+            done = self._changed.wait_for(
+                lambda: sum("was read again" in line for line in self.log) > before or self._ended, PATIENCE)
+        assert done and self.is_alive, "\n".join(self.log)
 
     def addresses(self, protocol):
         """(host, port) of each listener for `MQTT over TCP` or `MQTT-SN over UDP`."""

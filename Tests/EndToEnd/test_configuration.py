@@ -231,8 +231,7 @@ def test_what_it_prints_at_its_start(gateway):
 def test_connection_messages_can_be_turned_off(start_gateway):
     gateway = start_gateway("listener 0 127.0.0.1\nconnection_messages false\n")
     publish(gateway, "a", "x", options=["-i", "unseen"])
-    gateway.process.send_signal(signal.SIGHUP)
-    gateway.wait_for_line("hangup")
+    gateway.reload()
     assert not any("unseen" in line for line in gateway.log)
 
 

@@ -64,6 +64,22 @@ import Testing
         withExtendedLifetime(client) {}
     }
 
+    @Test("With as many sockets as there may be a listener rests, and takes the next as soon as one goes [attack 48]")
+    func socketsMax() throws {
+        var limits = LoopLimits()
+        // The listener itself, and two connections.
+        limits.socketsMax = 3
+        let world = try Recorder(limits: limits)
+        let listener = try world.loop.listen(on: Recorder.anyPort("127.0.0.1"))
+        let address = try #require(world.loop.localAddress(of: listener))
+        let clients = try (0..<3).map { _ in try Client(connectedTo: address) }
+        #expect(world.turn { world.events.last == .acceptPaused(EMFILE) })
+        #expect(world.connections.count == 2)
+        world.loop.close(world.connections[0])
+        #expect(world.turn { world.connections.count == 3 })
+        withExtendedLifetime(clients) {}
+    }
+
     @Test("When epoll takes no more, the connection is closed and the listener rests")
     func epollFull() throws {
         let world = try Recorder()

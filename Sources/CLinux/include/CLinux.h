@@ -39,6 +39,10 @@ int clinux_signals(void);
 /// The next signal that arrived, or -errno.
 int clinux_next_signal(int descriptor);
 
+/// Sends text to the Unix datagram socket at `path`; a path that begins with '@' is an abstract one (unix(7)). 0 or
+/// -errno.
+int clinux_tell(const char *path, const char *text);
+
 /// Datagrams handled by one system call.
 #define CLINUX_DATAGRAMS 64
 

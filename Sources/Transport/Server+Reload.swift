@@ -1,0 +1,16 @@
+package import ConnectionCore
+internal import Engine
+package import Messaging
+
+/// What can change while the server serves.
+extension Server {
+    /// Other rules for who may come by the listeners of MQTT.
+    package func setListenerRules(_ listeners: [ConnectionLimits.Listener]) {
+        engine.setListenerRules(listeners)
+    }
+
+    /// Other access rules, for everybody who is here and for what waits.
+    package func setAccessRules(_ rules: AccessRules) {
+        engine.setAccessRules(rules)
+    }
+}
