@@ -54,8 +54,8 @@ let package = Package(
         // What must survive a crash, told as bytes.
         module("Journal", ["Bytes", "Messaging"]),
 
-        // OpenSSL's libcrypto, and how clients show who they are.
-        .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("crypto")]),
+        // OpenSSL, and how clients show who they are.
+        .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         module("Authentication", ["Bytes", "COpenSSL"]),
 
         // The cores: siblings that never import each other, and the engine that joins them.
@@ -75,6 +75,7 @@ let package = Package(
         // The adapters: all I/O and all clocks.
         .target(name: "CLinux"),
         module("WebSocket", ["Bytes", "COpenSSL"]),
+        module("SecureTransport", ["Bytes", "Clockwork", "Messaging", "COpenSSL"]),
         module("Reactor", ["Bytes", "Clockwork", "Messaging", "CLinux"]),
         // Transport imports no BrokerCore, but the engine that it holds has a broker inside: when the broker's layout
         // changes, an incremental build must compile Transport anew.

@@ -25,6 +25,7 @@ import Testing
 
             "Reactor": bottom.union(["CLinux", "Glibc", "Musl", "Synchronization"]),
             "WebSocket": ["Bytes", "COpenSSL"],
+            "SecureTransport": bottom.union(["COpenSSL"]),
             "Store": ["Bytes", "Journal", "Messaging", "CLinux", "CSQLite", "Glibc", "Synchronization"],
             "Configuration": ["Authentication", "Bytes", "Glibc", "Musl"],
             "Transport": bottom.union(collections).union([
