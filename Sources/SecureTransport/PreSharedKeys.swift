@@ -58,9 +58,8 @@ package struct PreSharedKeys: Equatable, Sendable {
             return "the key must be hexadecimal digits, two for each byte"
         }
         guard key.count <= Self.keyBytesMax else { return "the key has more than \(Self.keyBytesMax) bytes" }
-        guard keys.updateValue(SecretBytes(key), forKey: identity) == nil else {
-            return "the identity \(identity) has a key already"
-        }
+        guard keys[identity] == nil else { return "the identity \(identity) has a key already" }
+        keys[identity] = SecretBytes(key)
         if key.count < Self.keyBytesAdvised { weakLines.append(number) }
         return nil
     }

@@ -5,8 +5,10 @@ internal import COpenSSL
 ///
 /// No session is ever resumed: there are no tickets and no cache, so that whoever comes shows anew who it is, by a
 /// certificate that is not revoked, or by a key that is still there [M-111]. A session keeps the context under which
-/// it began; a listener may get another one at any time. Used on one thread.
-package final class SecureContext {
+/// it began; a listener may get another one at any time.
+///
+/// Nothing of it changes once it is made, and OpenSSL lets threads share its part: so it may cross threads.
+package final class SecureContext: @unchecked Sendable {
     package let settings: SecureSettings
     /// OpenSSL's SSL_CTX.
     let pointer: OpaquePointer

@@ -86,6 +86,9 @@ package struct SecureSettings: Equatable, Sendable {
     package init(kind: Kind) {
         self.kind = kind
     }
+
+    /// Whether clients that have no user name by what they have shown are to be turned away: they were asked for it.
+    package var demandsIdentity: Bool { userName != .none && clientCertificates != .optional }
 }
 
 /// Bytes that no log and no error message shows.
