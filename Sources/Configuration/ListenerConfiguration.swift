@@ -1,5 +1,6 @@
 package import Authentication
 package import Bytes
+package import SecureTransport
 
 /// One `listener` section: a transport, its addresses, and what holds for the clients that come by it.
 package struct ListenerConfiguration: Equatable, Sendable {
@@ -24,18 +25,22 @@ package struct ListenerConfiguration: Equatable, Sendable {
     package var allowsAnonymous: Bool
     /// The protocol and what only it has.
     package var kind: Kind
+    /// What secures the listener, TLS or DTLS, with the contents of its files (`certfile`, `psk_file` and so on); nil
+    /// for nothing.
+    package var security: SecureSettings?
     /// Where the section begins, for messages about it; nil where the file has no `listener` at all.
     package var origin: FileLocation?
 
     package init(
         port: UInt16 = 1883, addresses: [IPAddress] = IPAddress.loopback, toleratesMissingFamily: Bool = true,
-        allowsAnonymous: Bool = true, kind: Kind, origin: FileLocation? = nil
+        allowsAnonymous: Bool = true, kind: Kind, security: SecureSettings? = nil, origin: FileLocation? = nil
     ) {
         self.port = port
         self.addresses = addresses
         self.toleratesMissingFamily = toleratesMissingFamily
         self.allowsAnonymous = allowsAnonymous
         self.kind = kind
+        self.security = security
         self.origin = origin
     }
 }

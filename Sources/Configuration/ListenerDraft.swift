@@ -36,6 +36,8 @@ struct ListenerDraft {
     /// The directives that only one transport has, with their places.
     var mqttOnly: [Statement] = []
     var devicesOnly: [Statement] = []
+    /// What was said about TLS or DTLS.
+    var secure = SecureDraft()
     var webSocket = WebSocketSettings()
     var webSocketsOnly: [Statement] = []
 
@@ -53,6 +55,8 @@ struct SecurityDraft {
     var autoIDPrefix: ByteString?
     /// Whether the operator named something that checks who comes, though this version cannot do it.
     var namesAuthentication = false
+    /// The `psk_file`, if one was given.
+    var keyFile: KeyFile?
     /// Whether `scram_file` was given.
     var namesScramFile = false
     /// What stands in it, if all of it could be read.

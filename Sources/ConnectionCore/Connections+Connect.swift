@@ -13,7 +13,7 @@ extension Connections {
         connections[slot].clientID = ClientID(packet.clientID)
         connections[slot].packetBytesMax = packet.properties.uint32(.maximumPacketSize).map(Int.init) ?? .max
         noteWishes(of: packet, slot)
-        if let code = redirection(of: slot) ?? refusal(of: packet, rules(of: slot)) {
+        if let code = redirection(of: slot) ?? refusal(of: packet, admission(of: slot)) {
             refuse(slot, code, into: &effects)
             return nil
         }
@@ -27,6 +27,7 @@ extension Connections {
             clientID: connections[slot].clientID, cleanStart: packet.cleanStart, sessionExpiryInterval: expiry,
             pace: .window(receiveMaximum), will: packet.will.map { will(from: $0) },
             receiveMaximum: packet.version == .v5 ? limits.receiveMaximum : limits.openMessagesMax,
+            userName: connections[slot].transportIdentity,
             assignedClientIDPrefix: rules(of: slot).assignedClientIDPrefix)
         if let method = properties.view(.authenticationMethod).flatMap({ AuthenticationMethod(name: $0) }) {
             let pending = Connection.PendingConnect(

@@ -1,6 +1,7 @@
 import Configuration
 import ConnectionCore
 import Engine
+import SecureTransport
 import Transport
 
 /// What SIGHUP does: reads the configuration and the files that it names anew, and puts in force what can change while
@@ -38,6 +39,22 @@ final class Reload {
 
     private func apply(_ configuration: GatewayConfiguration) {
         server.setListenerRules(ConnectionLimits(configuration).listeners)
+        for (number, listener) in configuration.listeners.enumerated() {
+            if let security = listener.security { secure(number, listener.port, security) }
+        }
+    }
+}
+
+extension Reload {
+    /// Other certificates and keys for those who come from now on.
+    private func secure(_ listener: Int, _ port: UInt16, _ settings: SecureSettings) {
+        do throws(SecureTransportError) {
+            let context = try SecureContext(settings)
+            server.replaceSecurity(listener: listener, with: context)
+            log.warn(of: context, on: port)
+        } catch {
+            log.say(.error, "the certificates of listener \(port) stay as they were: \(error)")
+        }
     }
 }
 
@@ -63,6 +80,8 @@ extension ListenerConfiguration {
     fileprivate mutating func takeSecurity(from fresh: ListenerConfiguration) {
         allowsAnonymous = fresh.allowsAnonymous
         origin = fresh.origin
+        // What is plain stays plain, and what is secured stays so, until the gateway is started anew.
+        if security != nil, let security = fresh.security { self.security = security }
         switch (kind, fresh.kind) {
         case (.mqtt(var settings), .mqtt(let new)):
             settings.scramUsers = new.scramUsers
