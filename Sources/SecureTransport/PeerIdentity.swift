@@ -7,6 +7,11 @@ package struct PeerIdentity: Equatable, Sendable {
     package var isProven = false
     /// Its user name, as far as the settings take one from what it has shown.
     package var userName: ByteString?
+
+    package init(isProven: Bool = false, userName: ByteString? = nil) {
+        self.isProven = isProven
+        self.userName = userName
+    }
 }
 
 extension SecureContext {

@@ -109,7 +109,7 @@ final class TestClient {
     var server: String {
         var room = [CChar](repeating: 0, count: 64)
         secure_client_server(client, &room, room.count)
-        return String(cString: room)
+        return String(decoding: room.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     /// 1 when it is done, 0 if more must come, negative if it failed.
