@@ -150,6 +150,15 @@ package struct Broker {
         }
     }
 
+    /// A PUBLISH of a link: the request that comes most often, by itself.
+    package mutating func handle(
+        _ publish: IncomingPublish, from link: LinkID, now: Now, into effects: inout BrokerEffects
+    ) {
+        sweep()
+        guard let session = session(of: link) else { return }
+        publishReceived(publish, from: session, link: link, now: now, into: &effects)
+    }
+
     /// When `advance(to:)` is due; nil when only a request can change anything.
     package var nextDeadline: Deadline? {
         line.isEmpty && searchLine.isEmpty ? timers.nextDeadline : Instant(nanoseconds: 0)

@@ -17,6 +17,8 @@ final class ConnectionWorld {
     var answersConnect: (SessionOffer) -> LinkAnswer? = { offer in
         .attached(Attached(sessionPresent: false, sessionExpiryInterval: offer.sessionExpiryInterval))
     }
+    /// How many PUBLISH went the short way.
+    private(set) var shortCuts = 0
     private var effects: [ConnectionEffect] = []
     private var requests: [Int: [String]] = [:]
     private var logs: [ConnectionLog] = []
@@ -49,10 +51,17 @@ final class ConnectionWorld {
     }
 
     /// Bytes of one read.
-    func feed(_ slot: Int, _ bytes: [UInt8]) {
+    /// - Parameter shortly: whether what is a plain PUBLISH may go its short way.
+    func feed(_ slot: Int, _ bytes: [UInt8], shortly: Bool = false) {
         bytes.withUnsafeBytes { memory in
             var input = ByteView(memory)
-            while let request = connections.next(slot, &input, now: now, into: &effects) {
+            while true {
+                if shortly, let publish = connections.nextPublish(slot, &input, now: now) {
+                    requests[slot, default: []].append(describe(.publish(publish)))
+                    shortCuts += 1
+                    continue
+                }
+                guard let request = connections.next(slot, &input, now: now, into: &effects) else { break }
                 requests[slot, default: []].append(describe(request))
                 if case .attach(let offer) = request, let answer = answersConnect(offer) {
                     connections.answer(slot, answer, now: now, into: &effects)
