@@ -50,9 +50,13 @@ extension Engine {
         waiting = broker.journal.promises == before ? nil : link
     }
 
-    mutating func handle(_ publish: IncomingPublish, from link: LinkID, _ now: Now) {
+    mutating func handle(_ request: BriefRequest, from link: LinkID, _ now: Now) {
         let before = broker.journal.promises
-        broker.handle(publish, from: link, now: now, into: &brokerEffects)
+        switch request {
+        case .publish(let publish): broker.handle(publish, from: link, now: now, into: &brokerEffects)
+        case .acknowledge(let step): broker.handle(step, from: link, now: now, into: &brokerEffects)
+        case .release(let identifier): broker.handle(release: identifier, from: link, now: now, into: &brokerEffects)
+        }
         waiting = broker.journal.promises == before ? nil : link
     }
 

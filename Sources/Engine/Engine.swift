@@ -82,8 +82,8 @@ package struct Engine {
         let before = workDone
         var unlooked = 0
         while true {
-            if let publish = connections.nextPublish(connection, &input, now: now) {
-                handle(publish, from: .connection(connection), now)
+            if let request = connections.nextBrief(connection, &input, now: now) {
+                handle(request, from: .connection(connection), now)
                 unlooked += 1 + brokerEffects.list.count
             } else if let request = connections.next(connection, &input, now: now, into: &connectionEffects) {
                 handle(request, from: .connection(connection), now)

@@ -17,7 +17,7 @@ final class ConnectionWorld {
     var answersConnect: (SessionOffer) -> LinkAnswer? = { offer in
         .attached(Attached(sessionPresent: false, sessionExpiryInterval: offer.sessionExpiryInterval))
     }
-    /// How many PUBLISH went the short way.
+    /// How many packets went the short way.
     private(set) var shortCuts = 0
     private var effects: [ConnectionEffect] = []
     private var requests: [Int: [String]] = [:]
@@ -51,13 +51,13 @@ final class ConnectionWorld {
     }
 
     /// Bytes of one read.
-    /// - Parameter shortly: whether what is a plain PUBLISH may go its short way.
+    /// - Parameter shortly: whether packets may go the short way.
     func feed(_ slot: Int, _ bytes: [UInt8], shortly: Bool = false) {
         bytes.withUnsafeBytes { memory in
             var input = ByteView(memory)
             while true {
-                if shortly, let publish = connections.nextPublish(slot, &input, now: now) {
-                    requests[slot, default: []].append(describe(.publish(publish)))
+                if shortly, let request = connections.nextBrief(slot, &input, now: now) {
+                    requests[slot, default: []].append(describe(LinkRequest(request)))
                     shortCuts += 1
                     continue
                 }
@@ -242,5 +242,16 @@ struct TestDelivery {
             }
         }
         return Array(output.pending.memory)
+    }
+}
+
+extension LinkRequest {
+    /// The same, as the long way says it.
+    init(_ request: BriefRequest) {
+        switch request {
+        case .publish(let publish): self = .publish(publish)
+        case .acknowledge(let acknowledgement): self = .acknowledge(acknowledgement)
+        case .release(let identifier): self = .release(packetIdentifier: identifier)
+        }
     }
 }

@@ -3,27 +3,64 @@ package import Clockwork
 internal import MQTTWire
 package import Messaging
 
-/// The short way of a PUBLISH: nearly all that a busy client sends is one, whole, and with nothing unusual about it.
+/// What nearly all packets of a busy client ask for, without anything that would have to be counted or freed.
+package enum BriefRequest {
+    case publish(IncomingPublish)
+    /// PUBACK, PUBREC or PUBCOMP.
+    case acknowledge(Acknowledgement)
+    /// PUBREL.
+    case release(packetIdentifier: UInt16)
+}
+
+/// The short way of packets that are whole, and with nothing unusual about them.
 extension Connections {
-    /// The PUBLISH at the front of `input`, if there is nothing about it that takes a closer look; then it is taken off.
+    /// The packet at the front of `input`, if there is nothing about it that takes a closer look; then it is taken off.
     ///
     /// Nil says nothing: `next(_:_:now:into:)` then looks at the same bytes, and says what is wrong with them.
-    package mutating func nextPublish(_ slot: Int, _ input: inout ByteView, now: Now) -> IncomingPublish? {
-        guard case .connected = connections[slot].state, connections[slot].isBetweenPackets,
-            let header = PublishHeader(input, version: connections[slot].version),
+    package mutating func nextBrief(_ slot: Int, _ input: inout ByteView, now: Now) -> BriefRequest? {
+        guard case .connected = connections[slot].state, connections[slot].isBetweenPackets, input.count >= 4 else {
+            return nil
+        }
+        if input[0] & 0xF0 == 0x30 {
+            return publish(slot, &input, now).map { .publish($0) }
+        }
+        // Without a reason code that is success, in MQTT 5 as well (§3.4.2.1).
+        guard input[1] == 2 else { return nil }
+        let identifier = UInt16(input[2]) << 8 | UInt16(input[3])
+        guard identifier != 0 else { return nil }
+        let request: BriefRequest
+        switch input[0] {
+        case 0x40: request = .acknowledge(Acknowledgement(.puback, identifier))
+        case 0x50: request = .acknowledge(Acknowledgement(.pubrec, identifier))
+        case 0x62: request = .release(packetIdentifier: identifier)
+        case 0x70: request = .acknowledge(Acknowledgement(.pubcomp, identifier))
+        default: return nil
+        }
+        take(4, of: slot, &input, now)
+        return request
+    }
+
+    private mutating func publish(_ slot: Int, _ input: inout ByteView, _ now: Now) -> IncomingPublish? {
+        guard let header = PublishHeader(input, version: connections[slot].version),
             header.packetBytes <= limits.packetBytesMax, header.qos <= connections[slot].qosMax,
             !header.retain || limits.retainAvailable
         else { return nil }
         let topic = input[header.topicStart..<header.topicEnd]
         let payload = input[header.payloadStart..<header.packetBytes]
         guard payload.count <= limits.payloadBytesMax, topic.isPlainName else { return nil }
-        input = input.dropFirst(header.packetBytes)
-        connections[slot].lastHeard = now.instant  // [M-01]
-        counters.packetsReceived += 1
-        counters.bytesReceived += UInt64(header.packetBytes)
+        take(header.packetBytes, of: slot, &input, now)
         return IncomingPublish(
             topic: .name(topic), qos: header.qos, retain: header.retain, isDuplicate: header.dup,
             packetIdentifier: header.packetIdentifier, payload: payload)
+    }
+
+    /// Counts a packet, which is all there is to be done about it here.
+    @inline(__always)
+    private mutating func take(_ bytes: Int, of slot: Int, _ input: inout ByteView, _ now: Now) {
+        input = input.dropFirst(bytes)
+        connections[slot].lastHeard = now.instant  // [M-01]
+        counters.packetsReceived += 1
+        counters.bytesReceived += UInt64(bytes)
     }
 }
 
