@@ -45,8 +45,8 @@ extension ConfigurationDraft {
 
     /// `psk_hint`: clients with pre-shared keys may come, and are told which to take.
     mutating func setKeyHint(_ statement: Statement) {
-        guard statement.value.count <= 128 else {
-            report(.error, at: statement.location, "\"psk_hint\" is longer than 128 bytes")
+        guard statement.value.count <= 256 else {
+            report(.error, at: statement.location, "\"psk_hint\" is longer than 256 bytes")
             return
         }
         listener.secure.settings.keyHint = ByteString(statement.value)

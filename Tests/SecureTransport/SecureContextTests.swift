@@ -38,7 +38,7 @@ import Testing
         #expect(
             fault {
                 $0.keys = PreSharedKeys()
-                $0.keyHint = ByteString([UInt8](repeating: 0x61, count: 129))
+                $0.keyHint = ByteString([UInt8](repeating: 0x61, count: 257))
             } == .keyHint)
     }
 
