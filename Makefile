@@ -12,7 +12,7 @@ BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev libssl-dev libsqli
 RUN_PACKAGES := mosquitto-clients
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark paho.mqtt.c-examples python3 python3-venv procps iproute2
 
-.PHONY: help run build test unit end-to-end conformance conformance-report bench bench-durable bench-topics bench-devices bench-restart sim crash field-table fuzz format lint clean
+.PHONY: help run build install test unit end-to-end conformance conformance-report bench bench-durable bench-topics bench-devices bench-restart bench-check sim crash field-table fuzz format lint clean
 .PHONY: build-packages run-packages test-packages
 
 help: ## list the targets
@@ -23,6 +23,14 @@ run: build run-packages ## build in release mode and run the gateway on gateway.
 
 build: build-packages ## build the release binary, .build/release/dormouse
 	$(SWIFT) build -c release --product dormouse $(STRICT)
+
+install: build-packages ## put binary, configuration and service in place, below DESTDIR=
+	$(SWIFT) build -c release --product dormouse $(STRICT) --static-swift-stdlib --scratch-path .build-install
+	install -D --strip .build-install/release/dormouse $(DESTDIR)/usr/bin/dormouse
+	install -D -m 644 deploy/dormouse.service $(DESTDIR)/lib/systemd/system/dormouse.service
+	install -D -m 644 deploy/dormouse.sysusers $(DESTDIR)/usr/lib/sysusers.d/dormouse.conf
+	install -D -m 644 README.md $(DESTDIR)/usr/share/doc/dormouse/README.md
+	[ -e $(DESTDIR)/etc/dormouse/gateway.conf ] || install -D -m 644 gateway.conf $(DESTDIR)/etc/dormouse/gateway.conf
 
 test: test-packages build ## install what the tests need and run all of them
 	@Tests/run
@@ -53,6 +61,11 @@ bench-devices: build-packages ## what 100,000 devices cost, connected, asleep, a
 
 bench-restart: build-packages ## what a restart with 100,000 messages that wait costs, and a commit
 	@$(SWIFT) run -c release $(STRICT) bench-restart $(if $(QUICK),--quick)
+
+bench-check: build-packages ## count the instructions and allocations of a message, and hold them against Benchmarks/thresholds.json
+	@.ci/install-packages valgrind
+	@$(SWIFT) build -c release --product bench-core $(STRICT)
+	@Benchmarks/check
 
 sim: ## simulate a seed, SEED=1, with CRASHES=1, a SWARM=1, SLEEPERS=1, all for a time, MINUTES=5, or a FIELD=1 for HOURS=72
 	@$(SWIFT) run -c release $(STRICT) simulate $(if $(SEED),--seed $(SEED)) \

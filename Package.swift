@@ -114,6 +114,11 @@ let package = Package(
             name: "bench-restart",
             dependencies: ["Bytes", "Clockwork", "Messaging", "Journal", "Store", "BrokerCore", "Measuring"],
             path: "Benchmarks/Restart", swiftSettings: house),
+        // The engine alone, for counting instructions (`make bench-check`).
+        .executableTarget(
+            name: "bench-core",
+            dependencies: ["Bytes", "Clockwork", "Messaging", "MQTTSNWire", "GatewayCore", "Engine"],
+            path: "Benchmarks/Core", swiftSettings: house),
         .target(name: "Measuring", path: "Benchmarks/Measuring", swiftSettings: house),
 
         // Tests: a target for each module, and the worlds that join them.

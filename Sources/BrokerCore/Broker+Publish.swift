@@ -64,8 +64,9 @@ extension Broker {
         case .name(let name):
             // Names with `$` are the server's own; nobody exchanges messages through them [MQTT-4.7.2-1].
             if name.beginsWithDollar { return .notAuthorized }
-            guard limits.topicRules.allowsName(name) else { return .topicNameInvalid }
-            topic = topics.intern(name)
+            let rules = limits.topicRules
+            topic = topics.intern(name) { rules.allowsName($0) }
+            if topic == nil { return .topicNameInvalid }
         }
         return .success
     }

@@ -9,6 +9,7 @@ package import Messaging
 /// Requests of links come in with the time, answers go out; `nextDeadline` says when to call `advance(to:)`.
 /// Links are named by the fronts; a link has a session from `attach` to `detach` or `close`.
 package struct Broker {
+    private let passedByAddress = PassedByAddress()
     package let limits: BrokerLimits
     package internal(set) var counters = BrokerCounters()
 

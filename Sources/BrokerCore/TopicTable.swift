@@ -65,6 +65,13 @@ extension TopicTable {
     /// unused one; an idle topic counts as used. An id that nobody keeps stands until `idleMax` others were interned
     /// or forgotten.
     package mutating func intern(_ name: ByteView) -> TopicID {
+        // Never nil, since nothing is refused.
+        intern(name) { _ in true } ?? TopicID(index: noTopic)
+    }
+
+    /// The same; nil if there is none yet and `isAllowed` says no: a name that is known has been looked at before.
+    @inline(__always)
+    package mutating func intern(_ name: ByteView, where isAllowed: (ByteView) -> Bool) -> TopicID? {
         let hash = hashing.hash(name)
         if let place = find(name, hash) {
             if topics[Int(place)].keepers == 0, place != idleTail {
@@ -73,6 +80,7 @@ extension TopicTable {
             }
             return TopicID(index: place)
         }
+        guard isAllowed(name) else { return nil }
         let place = add(name, hash)
         enterIdle(place)
         evictOverflow()

@@ -10,6 +10,7 @@ package import Messaging
 /// aliases, reason codes. Sessions and messages are the broker's. The bytes of each connection wait in its output
 /// until the adapter has written them; `dirty` lists who has some, `closing` whose socket is to be closed after them.
 package struct Connections {
+    private let passedByAddress = PassedByAddress()
     package private(set) var limits: ConnectionLimits
     package internal(set) var counters = ConnectionCounters()
 

@@ -7,7 +7,7 @@ internal import Messaging
 /// (DESIGN §3).
 struct EncodedPublish {
     /// All that makes two encodings differ, but for the packet identifier.
-    private struct Key: Equatable {
+    private struct Key {
         var serial: UInt64
         var expiry: UInt32?
         var identifiers: SubscriptionIdentifiers
@@ -15,6 +15,14 @@ struct EncodedPublish {
         var isDuplicate: Bool
         var retain: Bool
         var version: ProtocolVersion
+
+        /// Written out, the likeliest difference first: it is asked for each delivery.
+        @inline(__always)
+        static func == (left: Key, right: Key) -> Bool {
+            left.serial == right.serial && left.version.rawValue == right.version.rawValue && left.qos == right.qos
+                && left.retain == right.retain && left.isDuplicate == right.isDuplicate
+                && left.identifiers.raw == right.identifiers.raw && left.expiry == right.expiry
+        }
     }
 
     /// What stands for the topic: MQTT 5.0 §3.3.2.3.4.
@@ -48,7 +56,7 @@ struct EncodedPublish {
             serial: message.serial, expiry: message.messageExpiryInterval, identifiers: delivery.identifiers,
             qos: delivery.qos, isDuplicate: delivery.isDuplicate, retain: delivery.retain, version: version)
         // A list of identifiers has a number that is used again: it is encoded each time.
-        if self.key == key, delivery.identifiers.listIndex == nil { return }
+        if let last = self.key, last == key, delivery.identifiers.listIndex == nil { return }
         self.key = key
         bytes.truncate(to: 0)
         if delivery.identifiers == .none {

@@ -69,9 +69,15 @@ extension Engine {
             brokerEffects.logs = []
         }
         guard !brokerEffects.list.isEmpty else { return }
+        // A message for many is looked up once.
+        var shown: (handle: MessageHandle, view: MessageView)?
         for index in brokerEffects.list.indices {
             switch brokerEffects.list[index] {
-            case .answer(let link, .deliver(let delivery)): deliver(delivery, to: link, now: now)
+            case .answer(let link, .deliver(let delivery)):
+                if shown?.handle != delivery.message {
+                    shown = broker.message(delivery.message, now: now).map { (delivery.message, $0) }
+                }
+                if let shown { deliver(delivery, shown.view, to: link, now: now) }
             case .answer(let link, let answer):
                 if link.isDevice {
                     gateway.handle(.answered(slot: link.slot, answer, nil), now: now, into: &gatewayEffects)
@@ -87,8 +93,7 @@ extension Engine {
         brokerEffects.list.removeAll(keepingCapacity: true)
     }
 
-    private mutating func deliver(_ delivery: Delivery, to link: LinkID, now: Now) {
-        guard let message = broker.message(delivery.message, now: now) else { return }
+    private mutating func deliver(_ delivery: Delivery, _ message: MessageView, to link: LinkID, now: Now) {
         statistics.payloadBytesSent += UInt64(message.payload.count)
         if link.isDevice {
             let answer = LinkAnswer.deliver(delivery)

@@ -12,6 +12,7 @@ package import Messaging
 /// A record outlives the connection as long as its session does, and with it the topic ids. Requests about topics
 /// (`forget`) can therefore name a link that is detached.
 package struct Gateway {
+    private let passedByAddress = PassedByAddress()
     /// What has been counted.
     package internal(set) var counters = Counters()
 

@@ -1,24 +1,24 @@
-package import Bytes
+public import Bytes
 
 /// A message as the fronts write it out: views into the broker's memory, valid until the broker is next asked.
 @frozen
-package struct MessageView {
+public struct MessageView {
     /// Different for each message that the broker took: two views with one serial show the same message.
-    package var serial: UInt64
+    public var serial: UInt64
     /// The interned topic.
-    package var topic: TopicID
+    public var topic: TopicID
     /// Its name.
-    package var topicName: ByteView
+    public var topicName: ByteView
     /// MQTT 5 properties that travel with the message unaltered, encoded as on the wire in the publisher's order:
     /// Payload Format Indicator, Content Type, Response Topic, Correlation Data, User Properties (MQTT 5.0 §3.3.2.3).
-    package var properties: ByteView
+    public var properties: ByteView
     /// The application message.
-    package var payload: ByteView
+    public var payload: ByteView
     /// Seconds until the message expires, already counted down; nil if it never does [MQTT-3.3.2-6].
-    package var messageExpiryInterval: UInt32?
+    public var messageExpiryInterval: UInt32?
 
     @inlinable
-    package init(
+    public init(
         serial: UInt64, topic: TopicID, topicName: ByteView, properties: ByteView, payload: ByteView,
         messageExpiryInterval: UInt32?
     ) {
@@ -34,49 +34,49 @@ package struct MessageView {
 /// The subscription identifiers that a delivery carries (MQTT 5.0 §3.3.2.3.8): none, one inline, or a list that the
 /// broker keeps and `Broker.identifiers(_:)` shows.
 @frozen
-package struct SubscriptionIdentifiers: Hashable, Sendable {
-    package let raw: UInt32
+public struct SubscriptionIdentifiers: Hashable, Sendable {
+    public let raw: UInt32
 
     @inlinable
-    package init(raw: UInt32) { self.raw = raw }
+    public init(raw: UInt32) { self.raw = raw }
 
     @inlinable
-    package static var none: SubscriptionIdentifiers { SubscriptionIdentifiers(raw: 0) }
+    public static var none: SubscriptionIdentifiers { SubscriptionIdentifiers(raw: 0) }
 
     /// One identifier, 1 to 268,435,455.
     @inlinable
-    package static func one(_ identifier: UInt32) -> SubscriptionIdentifiers {
+    public static func one(_ identifier: UInt32) -> SubscriptionIdentifiers {
         SubscriptionIdentifiers(raw: identifier & 0x0FFF_FFFF)
     }
 
     /// A list in the broker's table.
     @inlinable
-    package static func list(_ index: Int) -> SubscriptionIdentifiers {
+    public static func list(_ index: Int) -> SubscriptionIdentifiers {
         SubscriptionIdentifiers(raw: 0x8000_0000 | UInt32(index))
     }
 
     /// The place of the list, if there is more than one identifier.
     @inlinable
-    package var listIndex: Int? { raw & 0x8000_0000 != 0 ? Int(raw & 0x7FFF_FFFF) : nil }
+    public var listIndex: Int? { raw & 0x8000_0000 != 0 ? Int(raw & 0x7FFF_FFFF) : nil }
 }
 
 /// One message on its way to one link.
 @frozen
-package struct Delivery: Equatable, Sendable {
-    package var message: MessageHandle
-    package var topic: TopicID
-    package var identifiers: SubscriptionIdentifiers
+public struct Delivery: Equatable, Sendable {
+    public var message: MessageHandle
+    public var topic: TopicID
+    public var identifiers: SubscriptionIdentifiers
     /// 0 at QoS 0.
-    package var packetIdentifier: UInt16
-    package var qos: QoS
-    package var isDuplicate: Bool
-    package var retain: Bool
+    public var packetIdentifier: UInt16
+    public var qos: QoS
+    public var isDuplicate: Bool
+    public var retain: Bool
     /// Whether the journal has something that must be safe before this leaves (DESIGN §5): at QoS 2 the packet
     /// identifier, at QoS 0 that the message waits no more.
-    package var isRecorded = false
+    public var isRecorded = false
 
     @inlinable
-    package init(
+    public init(
         message: MessageHandle, topic: TopicID, identifiers: SubscriptionIdentifiers = .none,
         packetIdentifier: UInt16, qos: QoS, isDuplicate: Bool = false, retain: Bool
     ) {
@@ -91,18 +91,18 @@ package struct Delivery: Equatable, Sendable {
 }
 
 /// A will: the message published for a client that goes without saying so (MQTT 5.0 §3.1.2.5, MQTT-SN 1.2 §6.4).
-package struct Will: Equatable, Sendable {
-    package var topic: ByteString
+public struct Will: Equatable, Sendable {
+    public var topic: ByteString
     /// Properties that travel with the message, as in `MessageView.properties`.
-    package var properties: ByteString
-    package var payload: ByteString
-    package var qos: QoS
-    package var retain: Bool
+    public var properties: ByteString
+    public var payload: ByteString
+    public var qos: QoS
+    public var retain: Bool
     /// Seconds between the end of the connection and the will; 0 before MQTT 5 (§3.1.3.2.2).
-    package var delayInterval: UInt32
-    package var messageExpiryInterval: UInt32?
+    public var delayInterval: UInt32
+    public var messageExpiryInterval: UInt32?
 
-    package init(
+    public init(
         topic: ByteString, properties: ByteString = ByteString(), payload: ByteString, qos: QoS, retain: Bool,
         delayInterval: UInt32 = 0, messageExpiryInterval: UInt32? = nil
     ) {

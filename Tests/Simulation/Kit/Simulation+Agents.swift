@@ -19,7 +19,8 @@ extension Simulation {
             MQTTClient.Profile(
                 ByteString("c\(index)"), version, cleanStart: !isPersistent, keepAlive: 60,
                 receiveMaximum: receiveMaximum, will: features.hasWills ? will : nil))
-        world.use(number) { $0.holdsAcknowledgements = features.holdsAcknowledgements }
+        let holds = features.holdsAcknowledgements
+        world.use(number) { $0.holdsAcknowledgements = holds }
         addAgent(.client(number), "c\(index)", isPersistent: isPersistent)
     }
 
