@@ -152,7 +152,7 @@ let package = Package(
             "Transport",
             [
                 "Transport", "Bytes", "Clockwork", "Messaging", "MQTTWire", "BrokerCore", "ConnectionCore", "Engine",
-                "Reactor", "WebSocket", "SecureTransport", "CSecureClient",
+                "Reactor", "WebSocket", "SecureTransport",
             ]),
         tests("WebSocket", ["WebSocket", "Bytes", "Clockwork"]),
         // The other end of TLS.

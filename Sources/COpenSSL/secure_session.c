@@ -70,6 +70,8 @@ static void note_message(
     if (pipe == NULL) return;
     if (type == SSL3_RT_HEADER && !is_ours) pipe->records += 1;
     if (type == SSL3_RT_ALERT || (type == SSL3_RT_HANDSHAKE && !is_ours)) pipe->messages += 1;
+    // One read would go on as long as no data comes.
+    if (pipe->messages > pipe->messages_max) pipe->input_count = 0;
 }
 
 copenssl_session *copenssl_session_new(copenssl_context *context) {

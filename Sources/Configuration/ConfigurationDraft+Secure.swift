@@ -45,8 +45,8 @@ extension ConfigurationDraft {
 
     /// `psk_hint`: clients with pre-shared keys may come, and are told which to take.
     mutating func setKeyHint(_ statement: Statement) {
-        guard statement.value.count <= 128 else {
-            report(.error, at: statement.location, "\"psk_hint\" is longer than 128 bytes")
+        guard statement.value.count <= 256 else {
+            report(.error, at: statement.location, "\"psk_hint\" is longer than 256 bytes")
             return
         }
         listener.secure.settings.keyHint = ByteString(statement.value)
@@ -67,7 +67,9 @@ extension ConfigurationDraft {
             return nil
         }
         if settings.kind == .dtls {
-            report(.error, at: secure.statements.first?.location ?? FileLocation(file: "", line: 0), "DTLS is not supported yet")
+            report(
+                .error, at: secure.statements.first?.location ?? FileLocation(file: "", line: 0),
+                "DTLS is not supported yet")
         }
         guard !unreadableListeners.contains(draft.location ?? FileLocation(file: "", line: 0)) else { return nil }
         settings.pairs = zip(secure.certificates, secure.keys).map { certificate, key in
@@ -110,7 +112,8 @@ extension ConfigurationDraft {
     /// A listener that stays plain although its section speaks of security is more open than it looks.
     private mutating func reportWithoutCertificate(_ secure: SecureDraft) {
         let harmless: Set = ["require_certificate", "use_identity_as_username", "use_subject_as_username"]
-        let isHarmless = secure.settings.clientCertificates == .ignored && secure.usesIdentity != true
+        let isHarmless =
+            secure.settings.clientCertificates == .ignored && secure.usesIdentity != true
             && !secure.usesSubject
         guard let first = secure.statements.first(where: { !isHarmless || !harmless.contains($0.name) }) else { return }
         guard first.name != "disable_client_cert_date_checks" || secure.settings.ignoresDates else { return }
@@ -132,7 +135,8 @@ extension ConfigurationDraft {
         if asks, settings.pairs.isEmpty {
             report(
                 .error, at: place("require_certificate"),
-                "\"require_certificate\" needs a `certfile` and a `keyfile`: who comes with a pre-shared key shows none")
+                "\"require_certificate\" needs a `certfile` and a `keyfile`: who comes with a pre-shared key shows none"
+            )
         }
         if !asks, settings.revocations != nil {
             report(.error, at: place("crlfile"), "\"crlfile\" has no effect without `require_certificate true`")
@@ -145,7 +149,8 @@ extension ConfigurationDraft {
         if secure.usesIdentity == true, secure.usesSubject {
             report(
                 .error, at: place("use_subject_as_username"),
-                "\"use_subject_as_username\" and `use_identity_as_username` are two names for one client: leave one out")
+                "\"use_subject_as_username\" and `use_identity_as_username` are two names for one client: leave one out"
+            )
         }
         let names = secure.usesIdentity == true ? "use_identity_as_username" : "use_subject_as_username"
         if settings.kind == .tls, settings.userName != .none, !asks, settings.keys == nil {

@@ -17,6 +17,7 @@ extension Connections {
             refuse(slot, code, into: &effects)
             return nil
         }
+        tellTransportIdentity(of: slot, into: &effects)
         let properties = packet.properties
         let expiry = sessionExpiry(of: packet)
         let receiveMaximum = properties.uint16(.receiveMaximum) ?? .max

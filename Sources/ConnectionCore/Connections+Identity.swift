@@ -9,6 +9,12 @@ extension Connections {
         connections[slot].transportIdentity = userName
     }
 
+    /// Tells the operator by which name a client goes whose CONNECT is taken.
+    func tellTransportIdentity(of slot: Int, into effects: inout [ConnectionEffect]) {
+        guard let userName = connections[slot].transportIdentity else { return }
+        effects.append(.log(slot: slot, .authenticated(connections[slot].clientID, userName: userName)))
+    }
+
     /// What holds for a CONNECT: the listener's rules, by which nobody has to show again who it is.
     func admission(of slot: Int) -> ConnectionLimits.Listener {
         var rules = rules(of: slot)

@@ -8,6 +8,13 @@ enum CipherSuites {
         "PSK-CHACHA20-POLY1305", "PSK-AES128-CCM", "PSK-AES128-CCM8", "ECDHE-PSK-AES128-CBC-SHA256",
     ]
 
+    /// Those of TLS 1.3, where not OpenSSL's order is meant: a pre-shared key works with the hash of the first alone.
+    static func suites(for settings: SecureSettings) -> String? {
+        if let suites = settings.ciphersuites { return suites }
+        return settings.keys == nil
+            ? nil : "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"
+    }
+
     static func list(for settings: SecureSettings) -> String {
         let some = (settings.pairs.isEmpty ? [] : certificates) + (settings.keys == nil ? [] : keys)
         return (some + ["!aNULL", "!eNULL"]).joined(separator: ":")

@@ -100,7 +100,7 @@ package final class SecureContext: @unchecked Sendable {
             throw SecureTransportError(
                 .ciphers, "OpenSSL finds no cipher suite by it, or one that neither hides nor proves anything")
         }
-        if let suites = settings.ciphersuites, !copenssl_set_ciphersuites(pointer, suites) {
+        if let suites = CipherSuites.suites(for: settings), !copenssl_set_ciphersuites(pointer, suites) {
             throw SecureTransportError(.ciphersuites, "OpenSSL finds no cipher suites of TLS 1.3 by it")
         }
         guard settings.kind == .tls else { return }
@@ -119,7 +119,7 @@ package final class SecureContext: @unchecked Sendable {
         let isTaken = (hint.bytes + [0]).withUnsafeBytes { bytes in
             copenssl_use_keys(pointer, bytes.assumingMemoryBound(to: CChar.self).baseAddress)
         }
-        guard isTaken else { throw SecureTransportError(.keyHint, "the hint is longer than 128 bytes") }
+        guard isTaken else { throw SecureTransportError(.keyHint, "the hint is longer than 256 bytes") }
     }
 
     private func setAuthorities() throws(SecureTransportError) {

@@ -33,6 +33,8 @@ package final class SecureSession {
     /// Messages beside data that a client may send in a minute, or cause us to send (CVE-2026-39304): KeyUpdate is due
     /// after millions of records.
     package static let messagesPerMinuteMax = 10
+    /// The same for a whole handshake.
+    private static let handshakeMessagesMax: UInt32 = 64
     /// What a step of a handshake costs beside the bytes.
     private static let handshakeWork = 1_000
 
@@ -104,20 +106,16 @@ package final class SecureSession {
             return 0
         }
         let written = records.count
-        var outcome: copenssl_outcome
-        var left: Int
-        repeat {
-            left = pipe.input_count
-            outcome = call(&pipe, &records) { copenssl_handshake(session, &$0) }
-        } while outcome == COPENSSL_WANTS_INPUT && pipe.input_count > 0 && pipe.input_count < left
+        pipe.messages_max = Self.handshakeMessagesMax
+        let outcome = call(&pipe, &records) { copenssl_handshake(session, &$0) }
         let taken = before + bytes.count - pipe.input_count
         switch outcome {
         case COPENSSL_DONE: establish(now)
-        case COPENSSL_WANTS_INPUT where taken <= Self.handshakeBytesMax: state = .handshaking(bytes: taken)
+        case COPENSSL_WANTS_INPUT where taken <= Self.handshakeBytesMax && pipe.messages <= pipe.messages_max:
+            state = .handshaking(bytes: taken)
         case COPENSSL_WANTS_INPUT: state = .ended(.handshakeFailed(.tooLong))
         default: state = .ended(SecureEnd(failed: session, inHandshake: true))
         }
-        pipe.messages = 0
         return records.count > written || outcome == COPENSSL_DONE ? Self.handshakeWork : 0
     }
 
@@ -136,21 +134,19 @@ package final class SecureSession {
         _ pipe: inout copenssl_pipe, into room: UnsafeMutableRawBufferPointer, _ input: inout Input,
         _ records: inout OutputBuffer, _ now: Now
     ) {
+        forgetMessages(now)
         while true {
-            let left = pipe.input_count
+            pipe.messages = 0
+            pipe.messages_max = UInt32(max(0, Self.messagesPerMinuteMax - messages))
             var count = 0
             let rest = UnsafeMutableRawBufferPointer(rebasing: room[input.count...])
             let outcome = call(&pipe, &records) { copenssl_read(session, &$0, rest.baseAddress, rest.count, &count) }
             input.count += count
-            if pipe.messages > 0, !mayGoOn(after: &pipe.messages, now), outcome != COPENSSL_ENDED {
-                state = .ended(.tooManyMessages)
-                return
-            }
+            messages += Int(pipe.messages)
             switch outcome {
-            case COPENSSL_DONE: continue
-            case COPENSSL_WANTS_INPUT:
-                // Beside data one record is taken at a time.
-                if pipe.input_count > 0, pipe.input_count < left { continue }
+            case COPENSSL_DONE where messages <= Self.messagesPerMinuteMax: continue
+            case COPENSSL_DONE, COPENSSL_WANTS_INPUT:
+                if messages > Self.messagesPerMinuteMax { state = .ended(.tooManyMessages) }
             case COPENSSL_ENDED: state = .ended(.closedByPeer)
             default: state = .ended(SecureEnd(failed: session, inHandshake: false))
             }
@@ -158,15 +154,11 @@ package final class SecureSession {
         }
     }
 
-    /// Counts messages beside data, and forgets them after a minute.
-    private func mayGoOn(after messages: inout UInt32, _ now: Now) -> Bool {
-        if countsSince + .seconds(60) <= now.instant {
-            countsSince = now.instant
-            self.messages = 0
-        }
-        self.messages += Int(messages)
+    /// Messages beside data are forgotten after a minute.
+    private func forgetMessages(_ now: Now) {
+        guard countsSince + .seconds(60) <= now.instant else { return }
+        countsSince = now.instant
         messages = 0
-        return self.messages <= Self.messagesPerMinuteMax
     }
 
     // MARK: To the socket

@@ -79,7 +79,7 @@ package struct SecureSettings: Equatable, Sendable {
     package var applicationProtocol = ApplicationProtocol.mqtt
     /// The keys that clients may have instead of certificates; nil: they may not.
     package var keys: PreSharedKeys?
-    /// What clients with keys are told about which to take; 128 bytes at most.
+    /// What clients with keys are told about which to take; 256 bytes at most.
     package var keyHint: ByteString?
     package var userName = UserName.none
 

@@ -102,7 +102,8 @@ import Testing
         #expect(nameless.session.identity == PeerIdentity(isProven: true))
     }
 
-    @Test("An unknown identity gets the same answer as a wrong key [attack 129]", arguments: [0x0303, 0x0304] as [Int32])
+    @Test(
+        "An unknown identity gets the same answer as a wrong key [attack 129]", arguments: [0x0303, 0x0304] as [Int32])
     func unknownIdentities(version: Int32) throws {
         func answers(_ identity: String, _ key: [UInt8]) throws -> (counts: [Int], end: SecureEnd?) {
             let world = try SecureWorld(

@@ -23,7 +23,8 @@ import Testing
     @Test("Each line with a fault is named, and opens nothing")
     func faults() {
         let long = String(repeating: "a", count: 257)
-        let (keys, faults) = read("a\n:00\nb:\nc:0\nd:0g\n\(long):00\ne:00\ne:11\nf:" + String(repeating: "00", count: 257))
+        let longKey = String(repeating: "00", count: 257)
+        let (keys, faults) = read("a\n:00\nb:\nc:0\nd:0g\n\(long):00\ne:00\ne:11\nf:\(longKey)")
         #expect(faults.map(\.line) == [1, 2, 3, 4, 5, 6, 8, 9])
         #expect(keys.key(of: "e")?.bytes == [0])
         #expect(keys.count == 1)

@@ -18,11 +18,16 @@ import Testing
     func faults() {
         #expect(fault { _ in } == nil)
         #expect(fault { $0.pairs[0].certificates = [] } == .certificate(0))
-        #expect(fault { $0.pairs[0].certificates = Array("-----BEGIN CERTIFICATE-----\nAAAA\n".utf8) } == .certificate(0))
-        #expect(fault { $0.pairs[0].certificates += Array("-----BEGIN CERTIFICATE-----\n?".utf8) } == .certificate(0))
+        let damaged = Array("-----BEGIN CERTIFICATE-----\n?".utf8)
+        #expect(fault { $0.pairs[0].certificates = damaged } == .certificate(0))
+        #expect(fault { $0.pairs[0].certificates += damaged } == .certificate(0))
         #expect(fault { $0.pairs[0].certificates = $0.pairs[0].key.bytes } == .certificate(0))
         #expect(fault { $0.pairs[0].key = SecretBytes([]) } == .key(0))
-        #expect(fault { $0.pairs.append(.init(certificates: $0.pairs[0].certificates, key: SecretBytes([1]))) } == .key(1))
+        #expect(
+            fault { settings in
+                settings.pairs.append(settings.pairs[0])
+                settings.pairs[1].key = SecretBytes([1])
+            } == .key(1))
         #expect(fault { $0.pairs[0].key = TestCertificates.pair("bob").key } == .key(0))
         #expect(fault { $0.pairs[0].key = SecretBytes(TestCertificates.bytes("encrypted.key.pem")) } == .key(0))
         #expect(fault { $0.pairs = [] } == .nothingToShow)
@@ -38,7 +43,7 @@ import Testing
         #expect(
             fault {
                 $0.keys = PreSharedKeys()
-                $0.keyHint = ByteString([UInt8](repeating: 0x61, count: 129))
+                $0.keyHint = ByteString([UInt8](repeating: 0x61, count: 257))
             } == .keyHint)
     }
 

@@ -29,7 +29,8 @@ import Testing
             "Store": ["Bytes", "Journal", "Messaging", "CLinux", "CSQLite", "Glibc", "Synchronization"],
             "Configuration": ["Authentication", "Bytes", "SecureTransport", "Glibc", "Musl"],
             "Transport": bottom.union(collections).union([
-                "ConnectionCore", "GatewayCore", "Engine", "Reactor", "WebSocket", "SecureTransport", "Journal", "Store",
+                "ConnectionCore", "GatewayCore", "Engine", "Reactor", "WebSocket", "SecureTransport", "Journal",
+                "Store",
             ]),
             "dormouse": bottom.union(wires).union(cores).union([
                 "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "Glibc", "Musl", "ArgumentParser",

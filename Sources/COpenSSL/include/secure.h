@@ -101,8 +101,9 @@ typedef struct copenssl_pipe {
     size_t output_count;
     /// Records that were begun.
     uint32_t records;
-    /// Messages of the handshake that came, and alerts of both sides.
+    /// Messages of the handshake that came, and alerts of both sides; above the maximum nothing more is read.
     uint32_t messages;
+    uint32_t messages_max;
 } copenssl_pipe;
 
 typedef enum copenssl_outcome {
