@@ -9,10 +9,11 @@ import Testing
 
 /// The short way: whatever the bytes, it must come to the same as the long one.
 @Suite struct BriefTests {
-    private static let topics: [[UInt8]] = [
-        "", "a", "abcdefg", "abcdefgh", "abcdefghi", "plant/hall-7/temperature", "a/+", "+", "#", "abcdefg#",
-        "abcdefgh+", "a,b", "\u{e4}", "abcdefg\u{e4}", "\u{0}", "abcdefg\u{0}", "$SYS/x", "a\u{1}b", "'\"*!",
-    ].map { Array($0.utf8) } + [[0xFF], Array("abcdefgh".utf8) + [0xC0, 0xAF]]
+    private static let topics: [[UInt8]] =
+        [
+            "", "a", "abcdefg", "abcdefgh", "abcdefghi", "plant/hall-7/temperature", "a/+", "+", "#", "abcdefg#",
+            "abcdefgh+", "a,b", "\u{e4}", "abcdefg\u{e4}", "\u{0}", "abcdefg\u{0}", "$SYS/x", "a\u{1}b", "'\"*!",
+        ].map { Array($0.utf8) } + [[0xFF], Array("abcdefgh".utf8) + [0xC0, 0xAF]]
 
     @Test("It comes to what the long way comes to, whatever is wrong with a packet", arguments: versions)
     func differs(version: ProtocolVersion) throws {
