@@ -86,7 +86,7 @@ let package = Package(
             ]),
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
         module("Store", ["Bytes", "Journal", "Messaging", "CLinux", "CSQLite"]),
-        module("Configuration", ["Authentication", "Bytes"]),
+        module("Configuration", ["Authentication", "Bytes", "Messaging"]),
         .executableTarget(
             name: "dormouse",
             dependencies: [
@@ -146,7 +146,7 @@ let package = Package(
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("DeviceCore", ["DeviceCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("Store", ["Store", "Journal", "Bytes", "Clockwork", "Messaging", "CFaults"]),
-        tests("Configuration", ["Configuration", "Authentication", "Bytes"]),
+        tests("Configuration", ["Configuration", "Authentication", "Bytes", "Messaging"]),
         tests(
             "Transport",
             [

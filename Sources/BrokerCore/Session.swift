@@ -10,6 +10,8 @@ struct Session {
     let clientID: ClientID
     /// Who owns the client id; nil for anybody.
     var userName: ByteString?
+    /// The listener that its link came by, or the last one did.
+    var listener = ClientIdentity.unknownListener
     /// Both wills; few sessions have any.
     private var wills = Wills.none
     var subscriptions = SubscriptionSet()

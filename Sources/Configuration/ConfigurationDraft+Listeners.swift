@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Messaging
 
 /// What the end of the file decides about listeners: addresses, who may come, and what does not fit together.
 extension ConfigurationDraft {
@@ -25,7 +26,8 @@ extension ConfigurationDraft {
         settings.scramUsers = security.scramUsers
         let allowsAnonymous = security.allowsAnonymous ?? !security.namesScramFile
         if !allowsAnonymous, !security.namesScramFile { warnNobody(at: FileLocation(file: mainFile, line: 0)) }
-        return ListenerConfiguration(allowsAnonymous: allowsAnonymous, kind: .mqtt(settings))
+        return ListenerConfiguration(
+            allowsAnonymous: allowsAnonymous, accessRules: security.accessRules ?? .allowAll, kind: .mqtt(settings))
     }
 
     private mutating func noteNoDevices(_ mainFile: String) {
@@ -35,7 +37,7 @@ extension ConfigurationDraft {
     }
 
     private mutating func warnNobody(at location: FileLocation, areDevices: Bool = false) {
-        let who = areDevices ? "devices cannot show who they are yet" : "there are no users; scram_file names some"
+        let who = areDevices ? "no device_file says who devices are" : "there are no users; scram_file names some"
         report(
             .warning, at: location,
             "every client is refused: allow_anonymous is false, and \(who)")
@@ -48,8 +50,7 @@ extension ConfigurationDraft {
         reportForeignDirectives(draft)
         guard let addresses = addresses(of: draft, asked: asked, at: location) else { return nil }
         let isLocal = addresses.allSatisfy { $0.isLoopback }
-        // Devices cannot show who they are yet.
-        let hasUsers = draft.transport != .mqttsn && security.namesScramFile
+        let hasUsers = draft.transport == .mqttsn ? draft.devices.users != nil : security.namesScramFile
         if !isLocal, asked != true, !security.namesAuthentication, !hasUsers {
             report(
                 .error, at: location,
@@ -61,7 +62,8 @@ extension ConfigurationDraft {
         if draft.transport == .mqttsn { checkMulticastGroups(draft, addresses) }
         return ListenerConfiguration(
             port: draft.port, addresses: addresses, toleratesMissingFamily: addresses.count > 1,
-            allowsAnonymous: asked ?? (isLocal && !hasUsers), kind: kind(of: draft, security), origin: location)
+            allowsAnonymous: asked ?? (isLocal && !hasUsers), accessRules: security.accessRules ?? .allowAll,
+            kind: kind(of: draft, security), origin: location)
     }
 
     private mutating func kind(of draft: ListenerDraft, _ security: SecurityDraft) -> ListenerConfiguration.Kind {

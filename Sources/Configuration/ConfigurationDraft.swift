@@ -15,6 +15,8 @@ struct ConfigurationDraft {
     var pendingIncludes: [Statement] = []
     /// The `scram_file` that is still to be read.
     var pendingScramFile: Statement?
+    /// A file about access that is still to be read.
+    var pendingAccess: PendingAccess?
     /// Whether security settings belong to listeners: `per_listener_settings`.
     var isPerListener = false
     /// The security settings that all listeners share.

@@ -70,6 +70,7 @@ private struct FileReading<Source: ConfigurationSource> {
             case .statement(let statement):
                 draft.apply(statement)
                 readScramFile()
+                readAccessFile()
                 followIncludes(isMain: isMain)
             }
         }
@@ -81,6 +82,18 @@ private struct FileReading<Source: ConfigurationSource> {
         draft.pendingScramFile = nil
         do {
             draft.setScramUsers(try source.read(statement.text), statement)
+        } catch {
+            draft.report(.error, at: statement.location, "cannot read \(statement.text.quoted): \(error.reason)")
+        }
+    }
+
+    /// Reads the `acl_file` or `device_file` that the last statement named.
+    private mutating func readAccessFile() {
+        guard let pending = draft.pendingAccess else { return }
+        draft.pendingAccess = nil
+        let statement = pending.statement
+        do {
+            draft.takeAccess(pending, try source.read(statement.text))
         } catch {
             draft.report(.error, at: statement.location, "cannot read \(statement.text.quoted): \(error.reason)")
         }

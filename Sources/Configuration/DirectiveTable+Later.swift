@@ -11,7 +11,6 @@ extension DirectiveTable {
     /// where the operator believes it closed.
     static let laterSecurityRows: [Directive] = [
         .later(.error, "password_file", in: .security, noUsers),
-        .later(.error, "acl_file", in: .security, "access rules come with a later version; " + noUsers),
         .later(.error, "psk_file", in: .security, noTLS),
         .later(.error, "psk_hint", in: .listener, noTLS),
         .later(.error, "cafile", in: .listener, noTLS),

@@ -1,5 +1,6 @@
 internal import Authentication
 internal import Bytes
+internal import Messaging
 
 /// A `listener` section while the file is read: what was said so far, before the end of the file decides what it
 /// means.
@@ -53,6 +54,8 @@ struct SecurityDraft {
     var autoIDPrefix: ByteString?
     /// Whether the operator named something that checks who comes, though this version cannot do it.
     var namesAuthentication = false
+    /// What stands in the `acl_file`, if one was given.
+    var accessRules: AccessRules?
     /// Whether `scram_file` was given.
     var namesScramFile = false
     /// What stands in it, if all of it could be read.

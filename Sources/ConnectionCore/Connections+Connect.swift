@@ -27,7 +27,7 @@ extension Connections {
             clientID: connections[slot].clientID, cleanStart: packet.cleanStart, sessionExpiryInterval: expiry,
             pace: .window(receiveMaximum), will: packet.will.map { will(from: $0) },
             receiveMaximum: packet.version == .v5 ? limits.receiveMaximum : limits.openMessagesMax,
-            assignedClientIDPrefix: rules(of: slot).assignedClientIDPrefix)
+            listener: connections[slot].listener, assignedClientIDPrefix: rules(of: slot).assignedClientIDPrefix)
         if let method = properties.view(.authenticationMethod).flatMap({ AuthenticationMethod(name: $0) }) {
             let pending = Connection.PendingConnect(
                 session: session, offer: offer, userName: packet.userName.map { ByteString($0) })

@@ -1,6 +1,8 @@
 import Configuration
 import ConnectionCore
 import Engine
+import GatewayCore
+import Messaging
 import Transport
 
 /// What SIGHUP does: reads the configuration and the files that it names anew, and puts in force what can change while
@@ -38,6 +40,8 @@ final class Reload {
 
     private func apply(_ configuration: GatewayConfiguration) {
         server.setListenerRules(ConnectionLimits(configuration).listeners)
+        server.setDeviceRules(Gateway.Configuration(configuration).listeners)
+        server.setAccessRules(AccessRuleSets(configuration))
     }
 }
 
@@ -63,11 +67,19 @@ extension ListenerConfiguration {
     fileprivate mutating func takeSecurity(from fresh: ListenerConfiguration) {
         allowsAnonymous = fresh.allowsAnonymous
         origin = fresh.origin
+        accessRules = fresh.accessRules
         switch (kind, fresh.kind) {
         case (.mqtt(var settings), .mqtt(let new)):
             settings.scramUsers = new.scramUsers
             kind = .mqtt(settings)
-        case (.mqttsn, .mqttsn): break
+        case (.mqttsn(var settings), .mqttsn(let new)):
+            settings.allowsAnonymousPublish = new.allowsAnonymousPublish
+            settings.networks = new.networks
+            settings.clients = new.clients
+            settings.users = new.users
+            settings.user = new.user
+            settings.anonymousPublishUser = new.anonymousPublishUser
+            kind = .mqttsn(settings)
         default: break
         }
     }

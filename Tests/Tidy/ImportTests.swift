@@ -26,7 +26,7 @@ import Testing
             "Reactor": bottom.union(["CLinux", "Glibc", "Musl", "Synchronization"]),
             "WebSocket": ["Bytes", "COpenSSL"],
             "Store": ["Bytes", "Journal", "Messaging", "CLinux", "CSQLite", "Glibc", "Synchronization"],
-            "Configuration": ["Authentication", "Bytes", "Glibc", "Musl"],
+            "Configuration": ["Authentication", "Bytes", "Messaging", "Glibc", "Musl"],
             "Transport": bottom.union(collections).union([
                 "ConnectionCore", "GatewayCore", "Engine", "Reactor", "WebSocket", "Journal", "Store",
             ]),
