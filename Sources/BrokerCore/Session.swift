@@ -10,8 +10,6 @@ struct Session {
     let clientID: ClientID
     /// Who owns the client id; nil for anybody.
     var userName: ByteString?
-    /// The listener that its link came by, or the last one did.
-    var listener = ClientIdentity.unknownListener
     /// Both wills; few sessions have any.
     private var wills = Wills.none
     var subscriptions = SubscriptionSet()
@@ -38,6 +36,8 @@ struct Session {
     var lastPacketIdentifier: UInt16 = 0
     /// What may wait while the link sleeps or is away: a place in the broker's `SleepRules`; 0 for its own limits.
     var sleepRules: UInt16 = 0
+    /// The listener that its link came by, or the last one did.
+    var listener = ClientIdentity.unknownListener
     /// Whether the slot has a session; false after `free`.
     private(set) var isLive = true
     /// Whether the journal knows the session.

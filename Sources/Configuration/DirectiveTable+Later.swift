@@ -4,7 +4,7 @@ extension DirectiveTable {
     private static let noTLS =
         "TLS comes with a later version; until then keep the listener on 127.0.0.1 behind a TLS proxy or a tunnel"
     private static let noPlugins =
-        "the gateway loads no plugins; password_file and acl_file will come in a later version"
+        "the gateway loads no plugins; acl_file has access rules"
     private static let atOnce = "what has to survive is written at once, not from time to time"
 
     /// What would make the gateway safer than it is: without it the gateway must not start, for it would be open
@@ -36,7 +36,7 @@ extension DirectiveTable {
         .later(.error, "accept_protocol_versions", in: .listener, "versions 3.1, 3.1.1 and 5.0 are all accepted"),
         .later(.error, "enable_proxy_protocol", in: .listener, "connect to the listener directly"),
         .later(.error, "proxy_protocol_v2_require_tls", in: .listener, unless: "false", "connect directly"),
-        .never(.error, "clientid_prefixes", "mosquitto has given it up too; acl_file will come in a later version"),
+        .never(.error, "clientid_prefixes", "mosquitto has given it up too; write an acl_file"),
         .never(.error, "auth_plugin", in: .security, noPlugins),
         .never(.error, "auth_plugin_deny_special_chars", in: .security, unless: "true", noPlugins),
         .never(.error, "auth_opt_*", in: .security, noPlugins),
@@ -58,7 +58,7 @@ extension DirectiveTable {
         .later(.warning, "memory_limit", unless: "0", "the limits of this file bound each thing that grows"),
         .later(.warning, "retain_expiry_interval", "retained messages stay until they are replaced or expire"),
         .later(
-            .warning, "check_retain_source", unless: "true", "there are no access rules yet that it could check"),
+            .warning, "check_retain_source", unless: "true", "who published a retained message is always checked"),
         .later(.warning, "http_dir", in: .listener, "no files are served: let a web server have them"),
         .later(.warning, "http_api", in: .listener, "there is no HTTP interface yet"),
         .never(.warning, "websockets_headers_size", "a handshake may have 8192 bytes and 64 header fields"),

@@ -72,7 +72,9 @@ private struct AccessFileReading {
     }
 
     /// `[read|write|readwrite|deny] FILTER`. Where only one word stands, it is the filter, whatever it is.
-    private static func rule(_ value: ArraySlice<UInt8>, _ keyword: String) throws(AccessFileFault) -> AccessRules.Rule {
+    private static func rule(
+        _ value: ArraySlice<UInt8>, _ keyword: String
+    ) throws(AccessFileFault) -> AccessRules.Rule {
         var filter = value
         var access = AccessRules.Access.readwrite
         let word = filter.takeWord()

@@ -67,7 +67,8 @@ import Testing
         "A line that is no rule is named with its number",
         arguments: [
             "topics a", "topic", "pattern ", "user", "user   ", "topic reads a/b", "topic a b", "topic read a#",
-            "topic read a/#/b", "topic read +a", "pattern write #/", " # comment", "\ttopic a", "topic\tread a", "read a",
+            "topic read a/#/b", "topic read +a", "pattern write #/", " # comment", "\ttopic a", "topic\tread a",
+            "read a",
             "topic read a\0b", "\u{FEFF}topic a", "unsubscribe a",
         ])
     func faults(line: String) {
