@@ -227,7 +227,7 @@ def test_a_will_is_checked_at_connect_and_when_it_is_published(world):
 
 
 def test_devices_are_under_the_rules_by_every_kind_of_topic(world):
-    """[attack 113] Registered, predefined, short: REGACK and PUBACK 0x03, SUBACK 0x03."""
+    """[attack 113] [D-122] Registered, predefined, short: REGACK and PUBACK 0x03, SUBACK 0x03."""
     node = device(world)
     assert node.ask(words("REGISTER msgID=1 topicName='secret/a'")) == words(
         "REGACK topicID=0 msgID=1 returnCode=notSupported")
