@@ -87,7 +87,7 @@ let package = Package(
             ]),
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
         module("Store", ["Bytes", "Journal", "Messaging", "CLinux", "CSQLite"]),
-        module("Configuration", ["Authentication", "Bytes", "SecureTransport"]),
+        module("Configuration", ["Authentication", "Bytes", "Messaging", "SecureTransport"]),
         .executableTarget(
             name: "dormouse",
             dependencies: [
@@ -147,7 +147,7 @@ let package = Package(
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("DeviceCore", ["DeviceCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("Store", ["Store", "Journal", "Bytes", "Clockwork", "Messaging", "CFaults"]),
-        tests("Configuration", ["Configuration", "Authentication", "Bytes", "SecureTransport"]),
+        tests("Configuration", ["Configuration", "Authentication", "Bytes", "Messaging", "SecureTransport"]),
         tests(
             "Transport",
             [

@@ -7,7 +7,7 @@ package import Messaging
 extension Broker {
     /// Other rules from now on. Subscriptions stay, and bring what the new rules let through; what waits is checked
     /// before it is sent.
-    package mutating func setAccessRules(_ rules: AccessRules) {
+    package mutating func setAccessRules(_ rules: AccessRuleSets) {
         accessRules = rules
         isRestricted = !rules.allowsAll
         accessGeneration = accessGeneration == .max ? 1 : accessGeneration + 1
@@ -16,19 +16,20 @@ extension Broker {
 
     /// Who has a session, for the rules.
     func identity(of slot: Int) -> ClientIdentity {
-        ClientIdentity(clientID: sessions[slot].clientID, userName: sessions[slot].userName)
+        ClientIdentity(
+            clientID: sessions[slot].clientID, userName: sessions[slot].userName, listener: sessions[slot].listener)
     }
 
     /// Whether a session may publish on a topic; nil is a device without one (MQTT-SN 1.2 §6.8).
     func mayPublish(to topic: TopicID?, as slot: Int?) -> Bool {
         guard isRestricted, let topic else { return true }
-        return accessRules.mayPublish(topics.name(of: topic), slot.map { identity(of: $0) } ?? .anonymous)
+        return accessRules.mayPublish(topics.name(of: topic), slot.map { identity(of: $0) } ?? stranger)
     }
 
     /// Whether an offer brings a will that its client may not publish (attack case 77).
     func refusesWill(of offer: SessionOffer, clientID: ClientID) -> Bool {
         guard isRestricted, let will = offer.will else { return false }
-        let client = ClientIdentity(clientID: clientID, userName: offer.userName)
+        let client = ClientIdentity(clientID: clientID, userName: offer.userName, listener: offer.listener)
         return !will.topic.withView { accessRules.mayPublish($0, client) }
     }
 
@@ -72,7 +73,7 @@ extension Broker {
         } else if topics.name(of: topic).beginsWithDollar {
             publisher = 0
         } else {
-            publisher = publishers.hold(.anonymous)
+            publisher = publishers.hold(stranger)
         }
         topics[topic].retained?.publisher = publisher
     }

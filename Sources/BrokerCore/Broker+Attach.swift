@@ -47,9 +47,11 @@ extension Broker {
             // Nothing of the session is touched for somebody else (attack case 39).
             return effects.answer(link, .refused(.notAuthorized))
         }
+        if let existing, mustNotClaim(existing, offer, link) { return effects.answer(link, .refused(.notAuthorized)) }
         guard !refusesWill(of: offer, clientID: clientID) else {
             return effects.answer(link, .refused(.notAuthorized))
         }
+        let offer = withoutClaim(existing, offer)
         if lacksStorage(for: offer, existing) { return effects.answer(link, .refused(.serverUnavailable)) }
         if existing == nil, sessionNames.count >= limits.sessionsMax {
             return effects.answer(link, .refused(.quotaExceeded))
@@ -96,6 +98,7 @@ extension Broker {
 
     private mutating func begin(_ clientID: ClientID, _ offer: SessionOffer) -> Int {
         var session = Session(clientID: clientID, userName: offer.userName, expiryInterval: 0)
+        session.listener = offer.listener
         session.lastPacketIdentifier = offer.firstPacketIdentifier &- 1
         let slot: Int
         if let free = freeSessions.popLast() {
@@ -126,11 +129,7 @@ extension Broker {
         sessions[session].isDevice = link.isDevice
         sessions[session].sleepRules = sleepRules.place(of: offer.sleepQueue)
         sessions[session].expiryInterval = min(offer.sessionExpiryInterval, limits.sessionExpiryMax)
-        if sessions[session].userName == nil, offer.userName != nil {
-            sessions[session].userName = offer.userName
-            forgetPublisher(session)
-            if isRestricted { moveOn() }
-        }
+        takeIdentity(of: offer, session)
         // What was in flight is checked again before it is sent again, also by rules that it was sent under.
         sessions[session].checkedRules = 0
         shared.becameReady(UInt32(session))

@@ -35,10 +35,14 @@ extension Broker {
 
     /// Publishes for nobody's session: a device's PUBLISH at QoS -1, or the broker's own words under `$SYS`, which
     /// only `isOwn` may use.
+    ///
+    /// - Parameter client: whom the access rules are asked about.
     package mutating func publish(
-        _ publish: IncomingPublish, isOwn: Bool, now: Now, into effects: inout BrokerEffects
+        _ publish: IncomingPublish, isOwn: Bool, as client: ClientIdentity = .anonymous, now: Now,
+        into effects: inout BrokerEffects
     ) {
         sweep()
+        stranger = client
         var topic: TopicID?
         if isOwn, case .name(let name) = publish.topic {
             topic = topics.intern(name)

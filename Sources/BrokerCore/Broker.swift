@@ -24,7 +24,9 @@ package struct Broker {
     /// Shared subscriptions stand in `topics` and `wildcards` once for each group, under `groupMark`.
     var shared: SharedGroups
     /// Who may do what, and how often that was changed.
-    var accessRules = AccessRules.allowAll
+    var accessRules = AccessRuleSets.allowAll
+    /// Who publishes without a session right now, at QoS -1.
+    var stranger = ClientIdentity.anonymous
     var accessGeneration: UInt32 = 1
     /// Whether anybody is denied anything: false costs a branch where rules would be asked.
     var isRestricted = false

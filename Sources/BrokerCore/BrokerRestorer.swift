@@ -223,6 +223,8 @@ extension Broker {
     package mutating func restoreLink(_ link: LinkID, _ offer: SessionOffer, isAttached: Bool) -> Bool {
         guard let slot = session(named: offer.clientID), sessions[slot].attachment == nil else { return false }
         sessions[slot].lastPacketIdentifier = offer.firstPacketIdentifier &- 1
+        // The operator may have given the device another name since [D-121].
+        if sessions[slot].isDevice { takeIdentity(of: offer, slot) }
         guard isAttached else {
             sessions[slot].sleepRules = sleepRules.place(of: offer.sleepQueue)
             return true

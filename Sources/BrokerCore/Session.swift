@@ -36,6 +36,8 @@ struct Session {
     var lastPacketIdentifier: UInt16 = 0
     /// What may wait while the link sleeps or is away: a place in the broker's `SleepRules`; 0 for its own limits.
     var sleepRules: UInt16 = 0
+    /// The listener that its link came by, or the last one did.
+    var listener = ClientIdentity.unknownListener
     /// Whether the slot has a session; false after `free`.
     private(set) var isLive = true
     /// Whether the journal knows the session.

@@ -33,7 +33,7 @@ extension ConfigurationDraft {
         listener.devices.forwarders.append(forwarder)
     }
 
-    private static func forwarder(_ text: String) -> ConfiguredForwarder? {
+    static func forwarder(_ text: String) -> ConfiguredForwarder? {
         guard let (host, prefix, port) = parts(text), let address = IPAddress(String(host)) else { return nil }
         let bits = address.isV6 ? 128 : 32
         var result = ConfiguredForwarder(address: address, prefixBits: bits)
@@ -87,7 +87,7 @@ extension ConfigurationDraft {
 
 extension IPAddress {
     /// The first address of the range that has the same first bits.
-    fileprivate func first(of bits: Int) -> IPAddress {
+    func first(of bits: Int) -> IPAddress {
         func masked(_ bytes: [UInt8]) -> [UInt8] {
             bytes.enumerated().map { index, byte in
                 let kept = max(0, min(8, bits - 8 * index))

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Messaging
 internal import SecureTransport
 
 /// What the end of the file decides about listeners: addresses, who may come, and what does not fit together.
@@ -27,7 +28,8 @@ extension ConfigurationDraft {
         settings.scramUsers = security.scramUsers
         let allowsAnonymous = security.allowsAnonymous ?? !security.namesScramFile
         if !allowsAnonymous, !security.namesScramFile { warnNobody(at: FileLocation(file: mainFile, line: 0)) }
-        return ListenerConfiguration(allowsAnonymous: allowsAnonymous, kind: .mqtt(settings))
+        return ListenerConfiguration(
+            allowsAnonymous: allowsAnonymous, accessRules: security.accessRules ?? .allowAll, kind: .mqtt(settings))
     }
 
     private mutating func noteNoDevices(_ mainFile: String) {
@@ -37,7 +39,7 @@ extension ConfigurationDraft {
     }
 
     private mutating func warnNobody(at location: FileLocation, areDevices: Bool = false) {
-        let who = areDevices ? "devices cannot show who they are yet" : "there are no users; scram_file names some"
+        let who = areDevices ? "no device_file says who devices are" : "there are no users; scram_file names some"
         report(
             .warning, at: location,
             "every client is refused: allow_anonymous is false, and \(who)")
@@ -51,8 +53,8 @@ extension ConfigurationDraft {
         guard let addresses = addresses(of: draft, asked: asked, at: location) else { return nil }
         let isLocal = addresses.allSatisfy { $0.isLoopback }
         let secure = secureSettings(of: draft, security)
-        // Devices can show who they are by DTLS alone.
-        let hasUsers = draft.transport != .mqttsn && security.namesScramFile || secure?.namesEverybody == true
+        let names = draft.transport == .mqttsn ? draft.devices.users != nil : security.namesScramFile
+        let hasUsers = names || secure?.namesEverybody == true
         if !isLocal, asked != true, !security.namesAuthentication, !hasUsers {
             report(
                 .error, at: location,
@@ -66,8 +68,8 @@ extension ConfigurationDraft {
         if draft.transport == .mqttsn { checkMulticastGroups(draft, addresses) }
         return ListenerConfiguration(
             port: draft.port, addresses: addresses, toleratesMissingFamily: addresses.count > 1,
-            allowsAnonymous: asked ?? (isLocal && !hasUsers), kind: kind(of: draft, security), security: secure,
-            origin: location)
+            allowsAnonymous: asked ?? (isLocal && !hasUsers), accessRules: security.accessRules ?? .allowAll,
+            kind: kind(of: draft, security), security: secure, origin: location)
     }
 
     private mutating func kind(of draft: ListenerDraft, _ security: SecurityDraft) -> ListenerConfiguration.Kind {

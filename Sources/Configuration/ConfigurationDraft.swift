@@ -19,6 +19,8 @@ struct ConfigurationDraft {
     var pendingSecureFile: SecureFile?
     /// The sections that name a file about it that could not be read: nothing more is said about them.
     var unreadableListeners: Set<FileLocation> = []
+    /// A file about access that is still to be read.
+    var pendingAccess: PendingAccess?
     /// Whether security settings belong to listeners: `per_listener_settings`.
     var isPerListener = false
     /// The security settings that all listeners share.

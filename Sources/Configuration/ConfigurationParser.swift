@@ -71,6 +71,7 @@ private struct FileReading<Source: ConfigurationSource> {
                 draft.apply(statement)
                 readScramFile()
                 readSecureFile()
+                readAccessFile()
                 followIncludes(isMain: isMain)
             }
         }
@@ -98,6 +99,18 @@ private struct FileReading<Source: ConfigurationSource> {
             draft.report(.error, at: statement.location, "cannot read \(statement.text.quoted): \(error.reason)")
             draft.takeSecureFile(named, nil)
             if let section = draft.listener.location { draft.unreadableListeners.insert(section) }
+        }
+    }
+
+    /// Reads the `acl_file` or `device_file` that the last statement named.
+    private mutating func readAccessFile() {
+        guard let pending = draft.pendingAccess else { return }
+        draft.pendingAccess = nil
+        let statement = pending.statement
+        do {
+            draft.takeAccess(pending, try source.read(statement.text))
+        } catch {
+            draft.report(.error, at: statement.location, "cannot read \(statement.text.quoted): \(error.reason)")
         }
     }
 

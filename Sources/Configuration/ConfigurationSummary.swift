@@ -1,5 +1,6 @@
 internal import Authentication
 internal import Bytes
+internal import Messaging
 
 extension GatewayConfiguration {
     /// What is in force, for `dormouse check -v` and the start of a log: a line for each listener, the durability,
@@ -25,7 +26,9 @@ extension ListenerConfiguration {
     /// `listener 1883 127.0.0.1 ::1 mqttsn, gateway 1, 2 predefined topics, anonymous`.
     package var summary: String {
         let place = addresses.map { $0.description }.joined(separator: " ")
-        let clients = allowsAnonymous ? "anonymous clients allowed" : "anonymous clients refused"
+        let clients =
+            (allowsAnonymous ? "anonymous clients allowed" : "anonymous clients refused")
+            + (accessRules.allowsAll ? "" : ", access rules")
         switch kind {
         case .mqtt(let settings):
             let most = settings.connectionsMax.map { ", \($0) connections at most" } ?? ""

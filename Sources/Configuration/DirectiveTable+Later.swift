@@ -2,14 +2,13 @@ extension DirectiveTable {
     private static let noUsers =
         "it comes with a later version; until then name users with scram_file, or keep the listener on 127.0.0.1"
     private static let noPlugins =
-        "the gateway loads no plugins; password_file and acl_file will come in a later version"
+        "the gateway loads no plugins; acl_file has access rules"
     private static let atOnce = "what has to survive is written at once, not from time to time"
 
     /// What would make the gateway safer than it is: without it the gateway must not start, for it would be open
     /// where the operator believes it closed.
     static let laterSecurityRows: [Directive] = [
         .later(.error, "password_file", in: .security, noUsers),
-        .later(.error, "acl_file", in: .security, "access rules come with a later version; " + noUsers),
         .later(.error, "use_username_as_clientid", in: .listener, unless: "false", noUsers),
         .never(.error, "tls_engine", in: .listener, "OpenSSL has given engines up: keys are files"),
         .never(.error, "tls_engine_kpass_sha1", in: .listener, "OpenSSL has given engines up: keys are files"),
@@ -20,7 +19,7 @@ extension DirectiveTable {
         .later(.error, "accept_protocol_versions", in: .listener, "versions 3.1, 3.1.1 and 5.0 are all accepted"),
         .later(.error, "enable_proxy_protocol", in: .listener, "connect to the listener directly"),
         .later(.error, "proxy_protocol_v2_require_tls", in: .listener, unless: "false", "connect directly"),
-        .never(.error, "clientid_prefixes", "mosquitto has given it up too; acl_file will come in a later version"),
+        .never(.error, "clientid_prefixes", "mosquitto has given it up too; write an acl_file"),
         .never(.error, "auth_plugin", in: .security, noPlugins),
         .never(.error, "auth_plugin_deny_special_chars", in: .security, unless: "true", noPlugins),
         .never(.error, "auth_opt_*", in: .security, noPlugins),
@@ -43,7 +42,7 @@ extension DirectiveTable {
         .later(.warning, "memory_limit", unless: "0", "the limits of this file bound each thing that grows"),
         .later(.warning, "retain_expiry_interval", "retained messages stay until they are replaced or expire"),
         .later(
-            .warning, "check_retain_source", unless: "true", "there are no access rules yet that it could check"),
+            .warning, "check_retain_source", unless: "true", "who published a retained message is always checked"),
         .later(.warning, "http_dir", in: .listener, "no files are served: let a web server have them"),
         .later(.warning, "http_api", in: .listener, "there is no HTTP interface yet"),
         .never(.warning, "websockets_headers_size", "a handshake may have 8192 bytes and 64 header fields"),

@@ -12,6 +12,7 @@ extension DirectiveTable {
         .flag("allow_anonymous", in: .security) { $0.security.allowsAnonymous = $1 },
         .flag("listener_allow_anonymous", in: .listener) { $0.listener.allowsAnonymous = $1 },
         .text("scram_file", in: .security, "a file") { $0.nameScramFile($1) },
+        .text("acl_file", in: .security, "a file") { $0.pendingAccess = PendingAccess(.rules, $1) },
         .flag("allow_zero_length_clientid", in: .security) { $0.security.allowsEmptyClientID = $1 },
         .text("auto_id_prefix", in: .security, "a prefix") { $0.security.autoIDPrefix = ByteString($1.value) },
         .text("listener_auto_id_prefix", in: .mqttListener, "a prefix") {
@@ -66,6 +67,15 @@ extension DirectiveTable {
         },
         .flag("strict", in: .deviceListener) { $0.listener.devices.isStrict = $1 },
         .flag("allow_anonymous_publish", in: .deviceListener) { $0.listener.devices.allowsAnonymousPublish = $1 },
+        .text("anonymous_publish_user", in: .deviceListener, "a user") {
+            $0.listener.devices.anonymousPublishUser = ByteString($1.value)
+        },
+        .own("allow_clients", in: .deviceListener, "CLIENTS ...") { $0.addClients($1) },
+        .own("allow_networks", in: .deviceListener, "ADDRESS[/PREFIX] ...") { $0.addNetworks($1) },
+        .text("device_file", in: .deviceListener, "a file") { $0.pendingAccess = PendingAccess(.devices, $1) },
+        .text("listener_user", in: .deviceListener, "a user") {
+            $0.listener.devices.user = ByteString($1.value)
+        },
         .flag("allow_inline_names", in: .deviceListener) { $0.listener.devices.allowsInlineNames = $1 },
         .word("rebind", in: .deviceListener, RebindPolicy.allCases.map { $0.rawValue }) {
             $0.listener.devices.rebind = RebindPolicy(rawValue: $1) ?? .port

@@ -1,5 +1,6 @@
 package import Authentication
 package import Bytes
+package import Messaging
 package import SecureTransport
 
 /// One `listener` section: a transport, its addresses, and what holds for the clients that come by it.
@@ -23,6 +24,8 @@ package struct ListenerConfiguration: Equatable, Sendable {
     /// listener on loopback that names no users allows them; one that can be reached from elsewhere needs the
     /// operator's word.
     package var allowsAnonymous: Bool
+    /// What clients that come by it may do (`acl_file`); everything where the file names no rules.
+    package var accessRules: AccessRules
     /// The protocol and what only it has.
     package var kind: Kind
     /// What secures the listener, TLS or DTLS, with the contents of its files (`certfile`, `psk_file` and so on); nil
@@ -33,12 +36,14 @@ package struct ListenerConfiguration: Equatable, Sendable {
 
     package init(
         port: UInt16 = 1883, addresses: [IPAddress] = IPAddress.loopback, toleratesMissingFamily: Bool = true,
-        allowsAnonymous: Bool = true, kind: Kind, security: SecureSettings? = nil, origin: FileLocation? = nil
+        allowsAnonymous: Bool = true, accessRules: AccessRules = .allowAll, kind: Kind,
+        security: SecureSettings? = nil, origin: FileLocation? = nil
     ) {
         self.port = port
         self.addresses = addresses
         self.toleratesMissingFamily = toleratesMissingFamily
         self.allowsAnonymous = allowsAnonymous
+        self.accessRules = accessRules
         self.kind = kind
         self.security = security
         self.origin = origin
@@ -121,6 +126,16 @@ package struct SNListenerSettings: Equatable, Sendable {
     package var isStrict = false
     /// Whether PUBLISH at QoS -1 is taken from addresses that are no device's (`allow_anonymous_publish`) [D-33].
     package var allowsAnonymousPublish = false
+    /// From where devices may come (`allow_networks`); from anywhere if none is named [D-120].
+    package var networks: [ConfiguredNetwork] = []
+    /// Whose client ids fit (`allow_clients`); everybody's if none is named [D-120].
+    package var clients: [GlobPattern] = []
+    /// Which user a device is (`device_file`) [D-121].
+    package var users: DeviceUsers?
+    /// Who a device is of which nothing else is known (`listener_user`) [D-121].
+    package var user: ByteString?
+    /// Who publishes at QoS -1 without being connected (`anonymous_publish_user`) [D-33].
+    package var anonymousPublishUser: ByteString?
     /// Whether PUBLISH at QoS -1 may carry the topic name in its data (`allow_inline_names`) [D-32].
     package var allowsInlineNames = false
     /// How far a device may move without being questioned (`rebind`) [D-13].

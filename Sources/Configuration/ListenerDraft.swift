@@ -1,5 +1,6 @@
 internal import Authentication
 internal import Bytes
+internal import Messaging
 
 /// A `listener` section while the file is read: what was said so far, before the end of the file decides what it
 /// means.
@@ -57,6 +58,8 @@ struct SecurityDraft {
     var namesAuthentication = false
     /// The `psk_file`, if one was given.
     var keyFile: KeyFile?
+    /// What stands in the `acl_file`, if one was given.
+    var accessRules: AccessRules?
     /// Whether `scram_file` was given.
     var namesScramFile = false
     /// What stands in it, if all of it could be read.

@@ -28,7 +28,7 @@ extension Connections {
             clientID: connections[slot].clientID, cleanStart: packet.cleanStart, sessionExpiryInterval: expiry,
             pace: .window(receiveMaximum), will: packet.will.map { will(from: $0) },
             receiveMaximum: packet.version == .v5 ? limits.receiveMaximum : limits.openMessagesMax,
-            userName: connections[slot].transportIdentity,
+            userName: connections[slot].transportIdentity, listener: connections[slot].listener,
             assignedClientIDPrefix: rules(of: slot).assignedClientIDPrefix)
         if let method = properties.view(.authenticationMethod).flatMap({ AuthenticationMethod(name: $0) }) {
             let pending = Connection.PendingConnect(

@@ -1,11 +1,17 @@
 internal import BrokerCore
 package import ConnectionCore
+package import GatewayCore
 package import Messaging
 
 extension Engine {
     /// Other access rules from now on: for what is published and subscribed, and for what waits.
-    package mutating func setAccessRules(_ rules: AccessRules) {
+    package mutating func setAccessRules(_ rules: AccessRuleSets) {
         broker.setAccessRules(rules)
+    }
+
+    /// Other rules for which devices may come by the listeners and who they are: see `Gateway.setAdmission`.
+    package mutating func setDeviceRules(_ listeners: [Gateway.Configuration.Listener]) {
+        gateway.setAdmission(listeners)
     }
 
     /// Other rules for who may come by the listeners, from now on.

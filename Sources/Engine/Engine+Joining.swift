@@ -25,8 +25,8 @@ extension Engine {
             switch request {
             case .link(let link, let request):
                 handle(request, from: link, now)
-            case .anonymous(let publish):
-                broker.publish(publish, isOwn: false, now: now, into: &brokerEffects)
+            case .anonymous(let publish, let stranger):
+                broker.publish(publish, isOwn: false, as: stranger, now: now, into: &brokerEffects)
             }
         }
         guard firstPending > 0 else { return }
@@ -148,7 +148,8 @@ extension Engine {
                 send(register, to: path, isHeld: isHeld)
             case .multicast(let packet, let link, let hops): multicast(packet, to: link, hops: hops)
             case .request(let link, let request): pending.append(.link(link, request))
-            case .anonymousPublish(let publish, _): pending.append(.anonymous(publish))
+            case .anonymousPublish(let publish, let listener):
+                pending.append(.anonymous(publish, as: gateway.stranger(at: listener)))
             case .log(let log): logs.append(.device(log))
             }
         }

@@ -50,6 +50,7 @@ package struct Engine {
         var limits = settings.broker
         limits.notesDeviceQueues = deviceTopics.countMax > 0
         broker = Broker(limits: limits, seed: generator.next())
+        if !settings.access.allowsAll { broker.setAccessRules(settings.access) }
         connections = Connections(limits: settings.connections)
         var configuration = settings.gateway
         configuration.notesChanges = deviceTopics.countMax > 0
@@ -248,7 +249,7 @@ package struct Engine {
 /// A request that waits for its turn with the broker.
 enum PendingRequest {
     case link(LinkID, LinkRequest)
-    case anonymous(IncomingPublish)
+    case anonymous(IncomingPublish, as: ClientIdentity)
 }
 
 /// What the engine tells the operator.
@@ -271,6 +272,8 @@ package struct EngineSettings {
     package var broker = BrokerLimits()
     package var connections = ConnectionLimits()
     package var gateway = Gateway.Configuration()
+    /// Who may do what, at first.
+    package var access = AccessRuleSets.allowAll
     /// The longest datagram that is looked at, in bytes; longer ones count as malformed.
     package var datagramBytesMax = 65_535
     /// After how much work, as `Engine.workDone` counts, no more silent connections are ended in one call, and no more

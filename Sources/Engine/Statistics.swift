@@ -186,6 +186,8 @@ extension Engine {
             Figure("sn/messages/forwarded", devices.forwarded),
             Figure("sn/messages/forwarded/refused", devices.forwardersRefused + devices.nodeIDsTooLong),
             Figure("sn/messages/forwarded/too many devices", devices.forwardersFull),
+            Figure("sn/messages/from outside", devices.outsidersIgnored),
+            Figure("sn/clients refused", devices.clientsRefused),
             Figure("sn/discovery/searches", devices.groupSearches),
             Figure("sn/discovery/advertisements heard", devices.advertisementsHeard),
             Figure("sn/discovery/answers heard", devices.gatewayInfosHeard),

@@ -56,8 +56,10 @@ extension Gateway.Configuration {
     package struct Listener: Sendable {
         /// Whether devices come by it at all: a restored device of another one is not reached there.
         package var isForDevices = true
-        /// Whether devices may come without having said who they are; as none can yet, false refuses every device.
+        /// Whether devices may come that no list names and that have not shown who they are.
         package var allowsAnonymous = true
+        /// Which devices may come by it, from where, and who they are.
+        package var admission = Admission()
         /// GwId in GWINFO and ADVERTISE (§5.3.6).
         package var gatewayID: UInt8 = 1
         /// Multicast groups, once for each interface, where devices look for this gateway (§6.1); 0: it says nothing

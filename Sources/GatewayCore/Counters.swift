@@ -40,6 +40,10 @@ extension Gateway {
         package var tooManyOpen = 0
         /// PUBLISH at QoS -1 from strangers that was not allowed, or came too fast.
         package var anonymousRejected = 0
+        /// CONNECT of client ids that a listener does not take, or that are another user's [D-120] [D-121].
+        package var clientsRefused = 0
+        /// Messages from outside of the networks that a listener takes devices from [D-120].
+        package var outsidersIgnored = 0
         /// CONNECT answered with anything but "accepted".
         package var connectsRefused = 0
         /// Deliveries that came while another was under way; the broker keeps them.

@@ -78,7 +78,7 @@ extension Gateway {
         guard let slot = table.slot(named: sessionName(clientID, path)) else { return turnAway(path) }
         switch table[slot].state {
         case .asleep, .awake:
-            guard mayMove(from: table[slot].path, to: path) else { return turnAway(path) }
+            guard mayMove(from: table[slot].path, to: path), isSameUser(slot, at: path) else { return turnAway(path) }
             move(slot, to: path)
             table[slot].heard = now.instant
             pingreqReceived(.empty, from: path, slot)

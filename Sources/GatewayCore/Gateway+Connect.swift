@@ -12,12 +12,11 @@ extension Gateway {
         else { return refuse(connect.clientID, path, .notSupported) }  // [D-40]
         // The last moments of a gateway: what it said yes to now would be lost without a word [D-98].
         guard !isStopping else { return refuse(connect.clientID, path, .congestion) }
-        guard configuration.rules(of: path.listener).allowsAnonymous else {
-            return refuse(connect.clientID, path, .notSupported)
-        }
+        let name = sessionName(connect.clientID, path)
+        guard mayConnect(name, at: path) else { return turnDown(name, path) }
         let request = ConnectRequest(
             will: connect.will, cleanSession: connect.cleanSession, duration: connect.duration)
-        admit(sessionName(connect.clientID, path), request, from: path)
+        admit(name, request, from: path)
     }
 
     /// The client id as the broker knows it: with the listener's prefix [D-45].
@@ -41,6 +40,8 @@ extension Gateway {
             // Nobody proved anything at the other address; whoever comes last is served [D-35].
             abandonAttempt(slot)
             admit(name, request, from: path)
+        case _ where !isHere && !isSameUser(slot, at: path):
+            turnDown(name, path)  // [D-15]
         case .asleep where !isHere && !mayMove(from: table[slot].path, to: path):
             // Its radio is off, so its silence says nothing [D-52].
             log(.claimRejected(table[slot].clientID, at: address(of: path)))
@@ -180,6 +181,7 @@ extension Gateway {
             clientID: table[slot].clientID, cleanStart: cleanSession,
             sessionExpiryInterval: cleanSession ? 0 : configuration.sessionExpiryInterval, pace: .oneAtATime,
             will: will, receiveMaximum: UInt16(clamping: max(1, configuration.uplinksPerDeviceMax)),
+            userName: userName(of: slot), listener: table[slot].path.listener,
             sleepQueue: configuration.rules(of: table[slot].path.listener).sleepQueue,
             firstPacketIdentifier: firstPacketIdentifier)
     }

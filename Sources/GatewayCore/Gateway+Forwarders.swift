@@ -101,15 +101,8 @@ extension Gateway.Configuration {
 
         /// Whether the address is one of them. The interface of a link-local one does not count.
         package func matches(_ remote: PeerAddress) -> Bool {
-            guard remote.isIPv4 == address.isIPv4, port == nil || port == remote.port else { return false }
-            let bits = address.isIPv4 ? 96 + prefixBits : prefixBits
-            return (remote.high ^ address.high) & Self.mask(bits) == 0
-                && (remote.low ^ address.low) & Self.mask(bits - 64) == 0
-        }
-
-        /// So many ones, from the highest bit on.
-        private static func mask(_ bits: Int) -> UInt64 {
-            bits <= 0 ? 0 : UInt64.max << UInt64(64 - min(bits, 64))
+            (port == nil || port == remote.port)
+                && Gateway.Network(address: address, prefixBits: prefixBits).contains(remote)
         }
     }
 

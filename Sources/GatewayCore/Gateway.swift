@@ -16,7 +16,7 @@ package struct Gateway {
     /// What has been counted.
     package internal(set) var counters = Counters()
 
-    let configuration: Configuration
+    var configuration: Configuration
     /// What differs between listeners, ready for use: by number, the last one for those that are not listed.
     let predefinedTopics: [PredefinedTopics]
     let retries: [RetryRules]
@@ -116,6 +116,8 @@ package struct Gateway {
         if table.nodes.hasIdle { table.nodes.forgetIdle() }
         swap(&self.effects, &effects)
         switch event {
+        case .received(_, let path) where !isInside(path), .receivedInGroup(_, let path, _, _) where !isInside(path):
+            outsiderSent(from: path)
         case .received(.encapsulated(_, let nodeID, let message), let path):
             forwarded(message, of: nodeID, by: path)
         case .received(let packet, let path): received(packet, from: path)

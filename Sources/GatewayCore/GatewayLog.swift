@@ -30,6 +30,10 @@ package enum GatewayLog: Equatable, Sendable {
     case forwarderRefused(DeviceAddress)
     /// There are as many devices behind the forwarder as there may be, and one more came; once a second at most [D-90].
     case forwarderFull(DeviceAddress, devices: Int)
+    /// The client id is none that its listener takes, or another user's; once a second at most [D-120] [D-121].
+    case clientRefused(ClientID, at: DeviceAddress)
+    /// A message came from outside of the listener's networks; once a second at most [D-120].
+    case outsiderIgnored(DeviceAddress)
     /// A forwarder's Wireless Node Id has so many bytes, more than are taken; once a second at most [D-60].
     case nodeIDTooLong(DeviceAddress, bytes: Int)
 }

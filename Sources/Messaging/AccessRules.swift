@@ -22,24 +22,29 @@ package struct AccessRules: Equatable, Sendable {
     package struct Rule: Equatable, Sendable {
         package let access: Access
         package let filter: ByteString
+        /// Bytes of the levels before the first that is a wildcard or has `%c` or `%u` in it.
+        let headCount: Int
+        /// Whether `%c` or `%u` is in it.
+        let hasPlaceholder: Bool
 
-        /// Nil if `filter` is no topic filter (MQTT 5.0 §4.7).
+        /// Nil if `filter` is no topic filter (MQTT 5.0 §4.7), or has more than 201 levels, as in mosquitto.
         package init?(_ access: Access, _ filter: ByteString) {
-            let rules = TopicRules(bytesMax: Int(UInt16.max), levelsMax: .max)
+            let rules = TopicRules(bytesMax: Int(UInt16.max), levelsMax: 201)
             guard filter.withView({ rules.allowsFilter($0) }) else { return nil }
             self.access = access
             self.filter = filter
+            (headCount, hasPlaceholder) = filter.withView { ($0.literalHeadCount, $0.hasPlaceholder) }
         }
     }
 
     /// Whether there are no rules at all: everybody may do everything.
     package let allowsAll: Bool
     /// For clients without a user name.
-    package let anonymous: [Rule]
+    private let anonymous: RuleList
     /// For each user.
-    package let users: [ByteString: [Rule]]
-    /// For everybody, with `%c` and `%u` as levels.
-    package let patterns: [Rule]
+    private let users: [ByteString: RuleList]
+    /// For everybody, with `%c` and `%u` for names.
+    private let patterns: RuleList
 
     /// Everybody may do everything.
     package static let allowAll = AccessRules(allowsAll: true, anonymous: [], users: [:], patterns: [])
@@ -51,9 +56,9 @@ package struct AccessRules: Equatable, Sendable {
 
     private init(allowsAll: Bool, anonymous: [Rule], users: [ByteString: [Rule]], patterns: [Rule]) {
         self.allowsAll = allowsAll
-        self.anonymous = anonymous
-        self.users = users
-        self.patterns = patterns
+        self.anonymous = RuleList(anonymous)
+        self.users = users.mapValues { RuleList($0) }
+        self.patterns = RuleList(patterns)
     }
 }
 
@@ -63,10 +68,16 @@ package struct ClientIdentity: Hashable, Sendable {
     package var clientID: ClientID?
     /// Nil for nobody in particular.
     package var userName: ByteString?
+    /// The listener that it came by, whose rules it is under; `unknownListener` where that was not kept.
+    package var listener: UInt16
 
-    package init(clientID: ClientID?, userName: ByteString?) {
+    /// A listener that nobody comes by.
+    package static let unknownListener = UInt16.max
+
+    package init(clientID: ClientID?, userName: ByteString?, listener: UInt16 = unknownListener) {
         self.clientID = clientID
         self.userName = userName
+        self.listener = listener
     }
 
     /// Somebody of whom nothing is known.
@@ -78,73 +89,25 @@ package struct ClientIdentity: Hashable, Sendable {
 extension AccessRules {
     /// Whether a message on `topic` is taken from this client.
     package func mayPublish(_ topic: ByteView, _ client: ClientIdentity) -> Bool {
-        answer(Question(.write, topic, isFilter: false), client)
+        answer(client) { list, client in list.verdict(on: topic, .write, client) }
     }
 
     /// Whether this client is sent messages on `topic`.
     package func mayReceive(_ topic: ByteView, _ client: ClientIdentity) -> Bool {
-        answer(Question(.read, topic, isFilter: false), client)
+        answer(client) { list, client in list.verdict(on: topic, .read, client) }
     }
 
     /// Whether a subscription makes sense: some topic of `filter` may be received. A filter may be wider than what is
     /// granted, since each delivery is asked about by its topic; it is refused when nothing could ever come [M-24].
     /// - Parameter filter: without `$share/…/`.
     package func maySubscribe(_ filter: ByteView, _ client: ClientIdentity) -> Bool {
-        answer(Question(.read, filter, isFilter: true), client)
+        answer(client) { list, client in list.verdict(onFilter: filter, .read, client) }
     }
 
-    private struct Question {
-        let access: Access
-        let topic: ByteView
-        let isFilter: Bool
-
-        init(_ access: Access, _ topic: ByteView, isFilter: Bool) {
-            self.access = access
-            self.topic = topic
-            self.isFilter = isFilter
-        }
-    }
-
-    private func answer(_ question: Question, _ client: ClientIdentity) -> Bool {
+    /// The client's own list is asked first, then the patterns with its names.
+    private func answer(_ client: ClientIdentity, _ ask: (RuleList, ClientIdentity?) -> Bool?) -> Bool {
         if allowsAll { return true }
-        let own = client.userName.map { users[$0] ?? [] } ?? anonymous
-        let verdict = Self.verdict(of: own, question, nil) ?? Self.verdict(of: patterns, question, client)
-        return verdict ?? false
-    }
-
-    /// What a list says; nil if nothing. A denial counts for a filter only if nothing of the filter escapes it.
-    private static func verdict(of rules: [Rule], _ question: Question, _ client: ClientIdentity?) -> Bool? {
-        for rule in rules where rule.access == .deny {
-            if applies(rule, question, client) { return false }
-        }
-        for rule in rules where rule.access == .readwrite || rule.access == question.access {
-            if applies(rule, question, client) { return true }
-        }
-        return nil
-    }
-
-    /// - Parameter client: whose names stand for `%c` and `%u`; nil for a rule without them.
-    private static func applies(_ rule: Rule, _ question: Question, _ client: ClientIdentity?) -> Bool {
-        rule.filter.withView { filter in
-            guard let client else { return applies(rule, FilterPattern(filter), question) }
-            guard filter.hasPlaceholder else { return applies(rule, FilterPattern(filter), question) }
-            return withView(of: client.clientID) { clientID in
-                withView(of: client.userName) { userName in
-                    let pattern = FilterPattern(
-                        filter, clientID: clientID, userName: userName, widens: rule.access == .deny)
-                    return pattern.map { applies(rule, $0, question) } ?? false
-                }
-            }
-        }
-    }
-
-    private static func applies(_ rule: Rule, _ pattern: FilterPattern, _ question: Question) -> Bool {
-        guard question.isFilter else { return pattern.matches(question.topic) }
-        return rule.access == .deny ? pattern.covers(question.topic) : pattern.overlaps(question.topic)
-    }
-
-    private static func withView(of name: ByteString?, _ body: (ByteView?) -> Bool) -> Bool {
-        guard let name else { return body(nil) }
-        return name.withView { body($0) }
+        let own = client.userName.map { users[$0] } ?? anonymous
+        return own.flatMap { ask($0, nil) } ?? ask(patterns, client) ?? false
     }
 }

@@ -4,12 +4,16 @@ internal import Bytes
 /// (MQTT 5.0 §4.7). A wildcard in the first level stands for no name that begins with `$` [MQTT-4.7.2-1].
 struct FilterPattern {
     private let filter: ByteView
-    private let clientID: Meaning?
-    private let userName: Meaning?
+    private let clientID: ByteView?
+    private let userName: ByteView?
+    /// Whether `%c` and `%u` mean names.
+    private let hasNames: Bool
 
     /// What a level stands for.
     private enum Meaning {
         case name(ByteView)
+        /// A level with `%c` or `%u` in it, and the names that stand for them.
+        case composed(ByteView, clientID: ByteView, userName: ByteView)
         /// `+`
         case any
         /// `#`
@@ -17,7 +21,22 @@ struct FilterPattern {
 
         /// Whether it is a name that the server keeps for itself, if it comes first.
         var isServers: Bool {
-            if case .name(let name) = self { name.beginsWithDollar } else { false }
+            switch self {
+            case .name(let name): name.beginsWithDollar
+            case .composed(let level, let clientID, let userName):
+                level.firstByte(clientID: clientID, userName: userName) == UInt8(ascii: "$")
+            case .any, .rest: false
+            }
+        }
+
+        /// Whether two levels without wildcards are one.
+        func isName(_ name: ByteView) -> Bool {
+            switch self {
+            case .name(let mine): mine == name
+            case .composed(let level, let clientID, let userName):
+                level.isComposed(as: name, clientID: clientID, userName: userName)
+            case .any, .rest: false
+            }
         }
     }
 
@@ -26,12 +45,13 @@ struct FilterPattern {
         self.filter = filter
         clientID = nil
         userName = nil
+        hasNames = false
     }
 
-    /// A filter in which a level `%c` means the client id and `%u` the user name.
+    /// A filter in which `%c` means the client id and `%u` the user name, wherever in a level they stand.
     ///
     /// Nil if it asks for a name that there is not. Names are compared as they are, so a name with a wildcard is no
-    /// wildcard here. Still, a name with `+`, `#` or `/` is no level of a topic, and one with `$` must not lead to the
+    /// wildcard here. Still, a name with `+`, `#` or `/` is no part of a level, and one with `$` must not lead to the
     /// server's own: a rule that grants something to such a client grants nothing, and one that denies (`widens`)
     /// denies the level whatever it is [M-25].
     init?(_ filter: ByteView, clientID: ByteView?, userName: ByteView?, widens: Bool) {
@@ -39,22 +59,28 @@ struct FilterPattern {
         var isFirst = true
         while let level = levels.next() {
             defer { isFirst = false }
-            guard let placeholder = level.placeholder else { continue }
-            guard let name = placeholder == .clientID ? clientID : userName else { return nil }
-            if !widens, !name.isLevel || isFirst && name.beginsWithDollar { return nil }
+            let places = level.placeholders
+            if places.clientID && clientID == nil || places.userName && userName == nil { return nil }
+            guard !widens, places.any else { continue }
+            let isGood =
+                (!places.clientID || clientID?.isLevel == true) && (!places.userName || userName?.isLevel == true)
+            let first = isFirst ? level.firstByte(clientID: clientID ?? .empty, userName: userName ?? .empty) : nil
+            if !isGood || first == UInt8(ascii: "$") && !level.beginsWithDollar { return nil }
         }
         self.filter = filter
-        self.clientID = clientID.map { $0.isLevel ? .name($0) : .any }
-        self.userName = userName.map { $0.isLevel ? .name($0) : .any }
+        self.clientID = clientID
+        self.userName = userName
+        hasNames = true
     }
 
     private func meaning(of level: ByteView) -> Meaning {
-        switch level.placeholder {
-        case .clientID: if let clientID { return clientID }
-        case .userName: if let userName { return userName }
-        case nil: break
-        }
-        return Self.plainMeaning(of: level)
+        guard hasNames else { return Self.plainMeaning(of: level) }
+        let places = level.placeholders
+        guard places.any else { return Self.plainMeaning(of: level) }
+        let (clientID, userName) = (clientID ?? .empty, userName ?? .empty)
+        if places.clientID, !clientID.isLevel { return .any }
+        if places.userName, !userName.isLevel { return .any }
+        return .composed(level, clientID: clientID, userName: userName)
     }
 
     private static func plainMeaning(of level: ByteView) -> Meaning {
@@ -73,8 +99,8 @@ struct FilterPattern {
             case (.rest, _): .yes
             case (_, nil), (nil, _): .no
             case (.any, _): .goOn
-            case (.name(let mine), .name(let theirs)): mine == theirs ? .goOn : .no
-            case (.name, _): .no
+            case (let mine?, .name(let theirs)): mine.isName(theirs) ? .goOn : .no
+            case (_, .any), (_, .rest), (_, .composed): .no
             }
         }
     }
@@ -86,8 +112,8 @@ struct FilterPattern {
             case (.rest, _): .yes
             case (_, nil), (nil, _), (_, .rest): .no
             case (.any, _): .goOn
-            case (.name(let mine), .name(let theirs)): mine == theirs ? .goOn : .no
-            case (.name, .any): .no
+            case (let mine?, .name(let theirs)): mine.isName(theirs) ? .goOn : .no
+            case (_, .any), (_, .composed): .no
             }
         }
     }
@@ -99,7 +125,8 @@ struct FilterPattern {
             case (.rest, _), (_, .rest): .yes
             case (_, nil), (nil, _): .no
             case (.any, _), (_, .any): .goOn
-            case (.name(let mine), .name(let theirs)): mine == theirs ? .goOn : .no
+            case (let mine?, .name(let theirs)): mine.isName(theirs) ? .goOn : .no
+            case (_, .composed): .no
             }
         }
     }
@@ -142,26 +169,78 @@ private struct Levels {
     }
 }
 
-private enum Placeholder { case clientID, userName }
+/// Whose names are in a level.
+private struct Placeholders {
+    var clientID = false
+    var userName = false
+
+    var any: Bool { clientID || userName }
+}
 
 extension ByteView {
-    /// Which name a level of a pattern stands for.
-    fileprivate var placeholder: Placeholder? {
-        guard count == 2, self[0] == UInt8(ascii: "%") else { return nil }
-        switch self[1] {
-        case UInt8(ascii: "c"): return .clientID
-        case UInt8(ascii: "u"): return .userName
-        default: return nil
-        }
+    /// What stands for a name at `index`: `c` of `%c`, `u` of `%u`, or nil. As in mosquitto, `%%c` is `%` and the name.
+    private func placeholder(at index: Int) -> UInt8? {
+        guard index + 1 < count, self[index] == UInt8(ascii: "%") else { return nil }
+        let letter = self[index + 1]
+        return letter == UInt8(ascii: "c") || letter == UInt8(ascii: "u") ? letter : nil
     }
 
-    /// Whether a level of a filter is `%c` or `%u`.
-    var hasPlaceholder: Bool {
-        var levels = Levels(self)
-        while let level = levels.next() {
-            if level.placeholder != nil { return true }
+    /// Which names are in it.
+    fileprivate var placeholders: Placeholders {
+        var found = Placeholders()
+        for index in 0..<count {
+            guard let letter = placeholder(at: index) else { continue }
+            if letter == UInt8(ascii: "c") { found.clientID = true } else { found.userName = true }
         }
-        return false
+        return found
+    }
+
+    /// Whether `%c` or `%u` is in a filter.
+    var hasPlaceholder: Bool { placeholders.any }
+
+    /// Bytes of the levels of a filter before the first that is a wildcard or has a name in it, without the slash.
+    var literalHeadCount: Int {
+        var levels = Levels(self)
+        var end = 0
+        var isFirst = true
+        while let level = levels.next() {
+            let isWildcard = level.count == 1 && level.hasWildcard
+            if isWildcard || level.placeholders.any { return end }
+            end += level.count + (isFirst ? 0 : 1)
+            isFirst = false
+        }
+        return end
+    }
+
+    /// The first byte of a level once the names stand in it; nil for a level of no bytes.
+    fileprivate func firstByte(clientID: ByteView, userName: ByteView) -> UInt8? {
+        var index = 0
+        while index < count {
+            guard let letter = placeholder(at: index) else { return self[index] }
+            let name = letter == UInt8(ascii: "c") ? clientID : userName
+            if !name.isEmpty { return name[0] }
+            index += 2
+        }
+        return nil
+    }
+
+    /// Whether a level is `name` once the names stand in it.
+    fileprivate func isComposed(as name: ByteView, clientID: ByteView, userName: ByteView) -> Bool {
+        var rest = name
+        var index = 0
+        while index < count {
+            guard let letter = placeholder(at: index) else {
+                guard !rest.isEmpty, rest[0] == self[index] else { return false }
+                rest = rest.dropFirst(1)
+                index += 1
+                continue
+            }
+            let part = letter == UInt8(ascii: "c") ? clientID : userName
+            guard rest.count >= part.count, rest[0..<part.count] == part else { return false }
+            rest = rest.dropFirst(part.count)
+            index += 2
+        }
+        return rest.isEmpty
     }
 
     /// Whether a name can be a level of a topic: nothing in it has a meaning in filters.

@@ -66,6 +66,8 @@ package struct SessionOffer: Equatable, Sendable {
     package var receiveMaximum: UInt16
     /// Who authenticated; nil for nobody in particular.
     package var userName: ByteString?
+    /// The listener that the client came by, whose access rules it is under.
+    package var listener: UInt16
     /// What may wait while the link sleeps or is away, if that differs from the broker's own limits.
     package var sleepQueue: QueueLimits?
     /// What an id begins with that the broker chooses.
@@ -86,7 +88,7 @@ package struct SessionOffer: Equatable, Sendable {
 
     package init(
         clientID: ClientID, cleanStart: Bool, sessionExpiryInterval: UInt32, pace: Pace, will: Will? = nil,
-        receiveMaximum: UInt16 = 20, userName: ByteString? = nil,
+        receiveMaximum: UInt16 = 20, userName: ByteString? = nil, listener: UInt16 = 0,
         sleepQueue: QueueLimits? = nil, assignedClientIDPrefix: ClientID = "auto-",
         firstPacketIdentifier: UInt16 = 1
     ) {
@@ -97,6 +99,7 @@ package struct SessionOffer: Equatable, Sendable {
         self.will = will
         self.receiveMaximum = receiveMaximum
         self.userName = userName
+        self.listener = listener
         self.sleepQueue = sleepQueue
         self.assignedClientIDPrefix = assignedClientIDPrefix
         self.firstPacketIdentifier = firstPacketIdentifier

@@ -1,5 +1,6 @@
 package import ConnectionCore
 internal import Engine
+package import GatewayCore
 package import Messaging
 package import SecureTransport
 
@@ -18,7 +19,12 @@ extension Server {
     }
 
     /// Other access rules, for everybody who is here and for what waits.
-    package func setAccessRules(_ rules: AccessRules) {
+    package func setAccessRules(_ rules: AccessRuleSets) {
         engine.setAccessRules(rules)
+    }
+
+    /// Other rules for which devices may come, and who they are.
+    package func setDeviceRules(_ listeners: [Gateway.Configuration.Listener]) {
+        engine.setDeviceRules(listeners)
     }
 }

@@ -111,7 +111,7 @@ final class Log {
         let type: LogTypes =
             switch log {
             case .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused, .claimRejected, .lost,
-                .gatewayIDTaken, .forwarderRefused, .forwarderFull, .nodeIDTooLong:
+                .gatewayIDTaken, .forwarderRefused, .forwarderFull, .nodeIDTooLong, .clientRefused, .outsiderIgnored:
                 .warning
             case .connected, .disconnected, .refused: .notice
             case .fellAsleep, .moved: .information

@@ -1,6 +1,8 @@
 import Configuration
 import ConnectionCore
 import Engine
+import GatewayCore
+import Messaging
 import SecureTransport
 import Transport
 
@@ -39,6 +41,8 @@ final class Reload {
 
     private func apply(_ configuration: GatewayConfiguration) {
         server.setListenerRules(ConnectionLimits(configuration).listeners)
+        server.setDeviceRules(Gateway.Configuration(configuration).listeners)
+        server.setAccessRules(AccessRuleSets(configuration))
         for (number, listener) in configuration.listeners.enumerated() {
             if let security = listener.security { secure(number, listener.port, security) }
         }
@@ -82,11 +86,19 @@ extension ListenerConfiguration {
         origin = fresh.origin
         // What is plain stays plain, and what is secured stays so, until the gateway is started anew.
         if security != nil, let security = fresh.security { self.security = security }
+        accessRules = fresh.accessRules
         switch (kind, fresh.kind) {
         case (.mqtt(var settings), .mqtt(let new)):
             settings.scramUsers = new.scramUsers
             kind = .mqtt(settings)
-        case (.mqttsn, .mqttsn): break
+        case (.mqttsn(var settings), .mqttsn(let new)):
+            settings.allowsAnonymousPublish = new.allowsAnonymousPublish
+            settings.networks = new.networks
+            settings.clients = new.clients
+            settings.users = new.users
+            settings.user = new.user
+            settings.anonymousPublishUser = new.anonymousPublishUser
+            kind = .mqttsn(settings)
         default: break
         }
     }

@@ -23,6 +23,7 @@ extension EngineSettings {
         broker = BrokerLimits(configuration)
         connections = ConnectionLimits(configuration)
         gateway = Gateway.Configuration(configuration)
+        access = AccessRuleSets(configuration)
     }
 }
 
@@ -158,6 +159,7 @@ extension Gateway.Configuration {
             rules.isStrict = settings.isStrict
             rules.allowsAnonymous = listener.allowsAnonymous
             rules.allowsAnonymousPublish = settings.allowsAnonymousPublish
+            rules.admission = .init(settings)
             rules.allowsInlineNames = settings.allowsInlineNames
             rules.rebind =
                 switch settings.rebind {
@@ -172,6 +174,25 @@ extension Gateway.Configuration {
             }
             return rules
         }
+    }
+}
+
+extension AccessRuleSets {
+    init(_ configuration: GatewayConfiguration) {
+        self.init(ofListeners: configuration.listeners.map { $0.accessRules })
+    }
+}
+
+extension Gateway.Configuration.Admission {
+    fileprivate init(_ settings: SNListenerSettings) {
+        self.init()
+        networks = settings.networks.map {
+            Gateway.Network(address: PeerAddress($0.address, port: 0), prefixBits: $0.prefixBits)
+        }
+        clients = settings.clients
+        users = settings.users
+        user = settings.user
+        anonymousPublishUser = settings.anonymousPublishUser
     }
 }
 

@@ -67,7 +67,7 @@ extension GatewayLog {
         switch self {
         case .connected, .disconnected, .fellAsleep, .lost, .refused, .moved, .claimRejected: true
         case .tooLong, .topicTableFull, .topicRefused, .predefinedTopicRefused, .gatewayIDTaken, .forwarderRefused,
-            .forwarderFull, .nodeIDTooLong:
+            .forwarderFull, .nodeIDTooLong, .clientRefused, .outsiderIgnored:
             false
         }
     }
@@ -104,6 +104,9 @@ extension GatewayLog {
         case .forwarderFull(let address, let devices):
             "the forwarder at \(address) has \(devices) devices behind it; there may be no more "
                 + "(max_devices_per_forwarder)"
+        case .clientRefused(let id, let address):
+            "\(id) refused at \(address): its listener does not take the client id, or it is another user's"
+        case .outsiderIgnored(let address): "at \(address) ignored: it is in none of the listener's allow_networks"
         case .nodeIDTooLong(let address, let bytes):
             "behind \(address) has a wireless node id of \(bytes) bytes: dropped"
         }

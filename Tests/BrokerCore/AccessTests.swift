@@ -15,10 +15,11 @@ import Testing
     private func all(
         butReader reader: [(AccessRules.Access, ByteString)] = [],
         butWriter writer: [(AccessRules.Access, ByteString)] = []
-    ) -> AccessRules {
+    ) -> AccessRuleSets {
         let open = [(AccessRules.Access.readwrite, "#" as ByteString), (.read, "$SYS/#")]
-        return AccessRules(
-            anonymous: list(open), users: ["reader": list(reader + open), "writer": list(writer + open)])
+        return AccessRuleSets(
+            AccessRules(
+                anonymous: list(open), users: ["reader": list(reader + open), "writer": list(writer + open)]))
     }
 
     private let closed: [(AccessRules.Access, ByteString)] = [(.deny, "secret/#")]
@@ -290,11 +291,10 @@ import Testing
     func serversOwn() {
         var world = BrokerWorld()
         world.broker.setAccessRules(
-            AccessRules(
-                anonymous: list([(.readwrite, "#")]),
-                users: [
-                    "reader": list([(.read, "$SYS/#"), (.readwrite, "$SYS/#")])
-                ]))
+            AccessRuleSets(
+                AccessRules(
+                    anonymous: list([(.readwrite, "#")]),
+                    users: ["reader": list([(.read, "$SYS/#"), (.readwrite, "$SYS/#")])])))
         let plain = world.client("p")
         let reader = world.client("r", userName: "reader")
         #expect(world.subscribe(plain, "$SYS/#") == [.refused(.notAuthorized)])
@@ -316,7 +316,9 @@ import Testing
     func devices() {
         var world = BrokerWorld()
         world.broker.setAccessRules(
-            AccessRules(anonymous: list([(.read, "#"), (.write, "up/#")]), patterns: list([(.write, "dev/%c")])))
+            AccessRuleSets(
+                AccessRules(
+                    anonymous: list([(.read, "#"), (.write, "up/#")]), patterns: list([(.write, "dev/%c")]))))
         let device = world.client("d", isDevice: true)
         _ = world.heard(device)
         for (token, name) in ["up/x", "dev/d", "dev/e", "other"].enumerated() {

@@ -175,7 +175,7 @@ struct BrokerWorld {
     /// A fresh link with a session; what CONNACK said is passed over.
     mutating func client(
         _ clientID: ClientID, clean: Bool = true, expiry: UInt32 = 0, window: UInt16 = 20, will: Will? = nil,
-        isDevice: Bool = false, receiveMaximum: UInt16 = 20, userName: ByteString? = nil,
+        isDevice: Bool = false, receiveMaximum: UInt16 = 20, userName: ByteString? = nil, listener: UInt16 = 0,
         sleepQueue: QueueLimits = QueueLimits(messages: 64, bytes: 16 << 10)
     ) -> LinkID {
         links += 1
@@ -186,7 +186,7 @@ struct BrokerWorld {
                 SessionOffer(
                     clientID: clientID, cleanStart: clean, sessionExpiryInterval: expiry,
                     pace: isDevice ? .oneAtATime : .window(window), will: will, receiveMaximum: receiveMaximum,
-                    userName: userName, sleepQueue: isDevice ? sleepQueue : nil)))
+                    userName: userName, listener: listener, sleepQueue: isDevice ? sleepQueue : nil)))
         return link
     }
 

@@ -24,7 +24,7 @@ import Testing
     @Test(
         "What keeps somebody out is an error until it works",
         arguments: [
-            "password_file", "acl_file", "psk_file", "psk_hint", "cafile", "capath", "certfile", "keyfile",
+            "password_file", "psk_file", "psk_hint", "cafile", "capath", "certfile", "keyfile",
             "require_certificate", "use_identity_as_username", "use_subject_as_username", "crlfile", "auth_plugin",
             "plugin", "mount_point", "bind_interface", "clientid_prefixes", "use_username_as_clientid",
         ])

@@ -61,14 +61,22 @@ private struct Rights: Equatable {
         #expect(may(access, client("c"), "a/open") == Rights(true, true, true))
     }
 
-    @Test("In patterns %c and %u are names, one level each")
+    @Test("In patterns %c and %u are names, wherever they stand in a level [M-132]")
     func patterns() {
         let access = AccessRules(patterns: rules([(.write, "up/%u/%c"), (.read, "down/%c/#"), (.read, "x%c")]))
         #expect(may(access, client("dev", "ann"), "up/ann/dev").write)
         #expect(!may(access, client("dev", "ann"), "up/bob/dev").write)
         #expect(!may(access, client("dev"), "up/ann/dev").write)
         #expect(may(access, client("dev"), "down/dev/a/b").read)
-        #expect(!may(access, client("dev"), "xdev").read)
+        #expect(may(access, client("dev"), "xdev").read)
+        #expect(!may(access, client("dev"), "x%c").read)
+        let inside = AccessRules(patterns: rules([(.read, "a/%u-%c.x/+")]))
+        #expect(may(inside, client("dev", "ann"), "a/ann-dev.x/1") == Rights(false, true, true))
+        #expect(!may(inside, client("dev", "ann"), "a/ann-dev.xx/1").read)
+        #expect(!may(inside, client("dev", "ann"), "a/ann-de.x/1").read)
+        #expect(!may(inside, client("dev"), "a/-dev.x/1").read)
+        // A slash in the name would make two levels of one: it grants nothing.
+        #expect(!may(inside, client("b/c", "ann"), "a/ann-b/c.x/1").read)
         #expect(!may(access, .anonymous, "down/dev").read)
     }
 

@@ -27,7 +27,7 @@ import Testing
             "WebSocket": ["Bytes", "COpenSSL"],
             "SecureTransport": bottom.union(["COpenSSL"]),
             "Store": ["Bytes", "Journal", "Messaging", "CLinux", "CSQLite", "Glibc", "Synchronization"],
-            "Configuration": ["Authentication", "Bytes", "SecureTransport", "Glibc", "Musl"],
+            "Configuration": ["Authentication", "Bytes", "Messaging", "SecureTransport", "Glibc", "Musl"],
             "Transport": bottom.union(collections).union([
                 "ConnectionCore", "GatewayCore", "Engine", "Reactor", "WebSocket", "SecureTransport", "Journal",
                 "Store",
