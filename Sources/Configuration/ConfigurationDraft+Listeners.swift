@@ -52,7 +52,7 @@ extension ConfigurationDraft {
         let isLocal = addresses.allSatisfy { $0.isLoopback }
         let secure = secureSettings(of: draft, security)
         // Devices can show who they are by DTLS alone.
-        let hasUsers = draft.transport != .mqttsn && security.namesScramFile || secure?.namesEverybody == true
+        let hasUsers = draft.transport != .mqttsn && security.namesScramFile || secure?.demandsIdentity == true
         if !isLocal, asked != true, !security.namesAuthentication, !hasUsers {
             report(
                 .error, at: location,
