@@ -16,7 +16,7 @@ func fuzzTLS(_ input: ByteView) {
 }
 
 /// A listener with a certificate, one with keys, one with both that takes certificates, each once.
-nonisolated(unsafe) private let contexts: [SecureContext?] = {
+private let contexts: [SecureContext?] = {
     var plain = SecureSettings(kind: .tls)
     plain.pairs = [.init(certificates: contents("server.pem"), key: SecretBytes(contents("server.key.pem")))]
     var keyed = SecureSettings(kind: .tls)
@@ -177,9 +177,15 @@ extension TLSScript {
     static var seeds: [[UInt8]] {
         let handshake: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0]
         let talk: [UInt8] = [1, 3, 1, 200, 6, 2, 2, 0, 6, 100, 1, 1, 8, 0, 9, 61, 1, 7, 7, 0]
-        return [0, 1, 2, 5, 16, 17, 18, 21].flatMap { kind in
-            [[kind] + handshake + talk, [kind] + handshake + [13, 9, 1, 2], [kind, 0, 0, 5, 40, 0, 0]]
+        let damage: [UInt8] = [13, 9, 1, 2]
+        let junk: [UInt8] = [0, 0, 5, 40, 0, 0]
+        let kinds: [UInt8] = [0, 1, 2, 5, 16, 17, 18, 21]
+        var seeds: [[UInt8]] = []
+        for kind in kinds {
+            let begun = [kind] + handshake
+            seeds += [begun + talk, begun + damage, [kind] + junk]
         }
+        return seeds
     }
 }
 
