@@ -81,7 +81,7 @@ field-table: ## write what loss costs into Tests/Simulation/field.txt; docs/FIEL
 	@$(SWIFT) build -c release $(STRICT) --product simulate
 	@.build/release/simulate --field-table >.build/field.txt && mv .build/field.txt Tests/Simulation/field.txt
 
-fuzz: build-packages ## fuzz what takes bytes from strangers: TARGET=decoder|connection|filters|websocket|sn-decoder|device MINUTES=20
+fuzz: build-packages ## fuzz what takes bytes from strangers: TARGET=decoder|connection|filters|websocket|sn-decoder|device|tls MINUTES=20
 	@Tests/Fuzz/run $(TARGET) $(or $(MINUTES),20)
 
 format: ## lay the source out

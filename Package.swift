@@ -164,7 +164,8 @@ let package = Package(
             path: "Tests/WebSocketEcho", swiftSettings: house),
         // libFuzzer's targets (`make fuzz`); built as usual it plays files.
         .executableTarget(
-            name: "fuzz", dependencies: world + ["Support", "WebSocket"], path: "Tests/Fuzz", exclude: ["run"],
+            name: "fuzz", dependencies: world + ["Support", "WebSocket", "SecureTransport", "CSecureClient"],
+            path: "Tests/Fuzz", exclude: ["run"],
             swiftSettings: house),
         // Our own tree, held against our own rules.
         tests("Tidy", []),

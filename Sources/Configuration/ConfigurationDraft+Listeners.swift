@@ -54,7 +54,7 @@ extension ConfigurationDraft {
         let isLocal = addresses.allSatisfy { $0.isLoopback }
         let secure = secureSettings(of: draft, security)
         let names = draft.transport == .mqttsn ? draft.devices.users != nil : security.namesScramFile
-        let hasUsers = names || secure?.namesEverybody == true
+        let hasUsers = names || secure?.demandsIdentity == true
         if !isLocal, asked != true, !security.namesAuthentication, !hasUsers {
             report(
                 .error, at: location,

@@ -197,11 +197,3 @@ extension ConfigurationDraft {
             "\"psk_file\" has no effect: no listener has a `psk_hint`, which lets clients with keys in")
     }
 }
-
-extension SecureSettings {
-    /// Whether all who come show who they are, and have a user name by it.
-    var namesEverybody: Bool {
-        guard userName != .none else { return false }
-        return pairs.isEmpty || clientCertificates == .required
-    }
-}

@@ -17,6 +17,8 @@ enum FuzzTarget: String, CaseIterable {
     case snDecoder = "sn-decoder"
     /// A script of datagrams, time and MQTT clients against a whole engine.
     case device
+    /// A script of a TLS client, and of what happens to its bytes, against a session of ours.
+    case tls
 
     func run(_ input: UnsafeRawBufferPointer) {
         switch self {
@@ -26,6 +28,7 @@ enum FuzzTarget: String, CaseIterable {
         case .websocket: fuzzWebSocket(ByteView(input))
         case .snDecoder: fuzzSNDecoder(ByteView(input))
         case .device: fuzzDevice(ByteView(input))
+        case .tls: fuzzTLS(ByteView(input))
         }
     }
 
@@ -54,6 +57,7 @@ enum FuzzTarget: String, CaseIterable {
         case .snDecoder:
             return try FixtureNotation.vectors(in: "mqttsn").map { try FixtureNotation.bytes($0.hex) }
         case .device: return try DeviceScript.seeds()
+        case .tls: return tlsSeeds
         }
     }
 
