@@ -54,8 +54,8 @@ let package = Package(
         // What must survive a crash, told as bytes.
         module("Journal", ["Bytes", "Messaging"]),
 
-        // OpenSSL's libcrypto, and how clients show who they are.
-        .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("crypto")]),
+        // OpenSSL, and how clients show who they are.
+        .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         module("Authentication", ["Bytes", "COpenSSL"]),
 
         // The cores: siblings that never import each other, and the engine that joins them.
@@ -75,6 +75,7 @@ let package = Package(
         // The adapters: all I/O and all clocks.
         .target(name: "CLinux"),
         module("WebSocket", ["Bytes", "COpenSSL"]),
+        module("SecureTransport", ["Bytes", "Clockwork", "Messaging", "COpenSSL"]),
         module("Reactor", ["Bytes", "Clockwork", "Messaging", "CLinux"]),
         // Transport imports no BrokerCore, but the engine that it holds has a broker inside: when the broker's layout
         // changes, an incremental build must compile Transport anew.
@@ -82,17 +83,17 @@ let package = Package(
             "Transport",
             [
                 "Bytes", "Clockwork", "Messaging", "BrokerCore", "ConnectionCore", "GatewayCore", "Reactor", "Engine",
-                "WebSocket", "Journal", "Store", deque,
+                "WebSocket", "SecureTransport", "Journal", "Store", deque,
             ]),
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
         module("Store", ["Bytes", "Journal", "Messaging", "CLinux", "CSQLite"]),
-        module("Configuration", ["Authentication", "Bytes", "Messaging"]),
+        module("Configuration", ["Authentication", "Bytes", "Messaging", "SecureTransport"]),
         .executableTarget(
             name: "dormouse",
             dependencies: [
                 "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "BrokerCore", "ConnectionCore",
                 "GatewayCore", "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "WebSocket",
-                "Authentication", "Store", "CLinux",
+                "Authentication", "SecureTransport", "Store", "CLinux",
                 arguments, logging,
             ],
             swiftSettings: house),
@@ -146,14 +147,17 @@ let package = Package(
         tests("GatewayCore", ["GatewayCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("DeviceCore", ["DeviceCore", "Bytes", "Clockwork", "Messaging", "MQTTSNWire"]),
         tests("Store", ["Store", "Journal", "Bytes", "Clockwork", "Messaging", "CFaults"]),
-        tests("Configuration", ["Configuration", "Authentication", "Bytes", "Messaging"]),
+        tests("Configuration", ["Configuration", "Authentication", "Bytes", "Messaging", "SecureTransport"]),
         tests(
             "Transport",
             [
                 "Transport", "Bytes", "Clockwork", "Messaging", "MQTTWire", "BrokerCore", "ConnectionCore", "Engine",
-                "Reactor", "WebSocket",
+                "Reactor", "WebSocket", "SecureTransport",
             ]),
         tests("WebSocket", ["WebSocket", "Bytes", "Clockwork"]),
+        // The other end of TLS.
+        .target(name: "CSecureClient", path: "Tests/CSecureClient", linkerSettings: [.linkedLibrary("ssl")]),
+        tests("SecureTransport", ["SecureTransport", "CSecureClient", "Bytes", "Clockwork"]),
         // What the Autobahn test suite talks to (docs/adr/0004-websocket-layer.md).
         .executableTarget(
             name: "websocket-echo", dependencies: ["WebSocket", "Bytes", "Clockwork", "Messaging", "Reactor"],

@@ -152,6 +152,33 @@ package struct Broker {
         }
     }
 
+    /// `.acknowledge` by itself.
+    package mutating func handle(
+        _ acknowledgement: Acknowledgement, from link: LinkID, now: Now, into effects: inout BrokerEffects
+    ) {
+        sweep()
+        guard let session = session(of: link) else { return }
+        acknowledgementReceived(acknowledgement, session: session, link: link, now: now, into: &effects)
+    }
+
+    /// `.release` by itself.
+    package mutating func handle(
+        release identifier: UInt16, from link: LinkID, now: Now, into effects: inout BrokerEffects
+    ) {
+        sweep()
+        guard let session = session(of: link) else { return }
+        releaseReceived(identifier, session: session, link: link, now: now, into: &effects)
+    }
+
+    /// `.publish` by itself: the request that comes most often.
+    package mutating func handle(
+        _ publish: IncomingPublish, from link: LinkID, now: Now, into effects: inout BrokerEffects
+    ) {
+        sweep()
+        guard let session = session(of: link) else { return }
+        publishReceived(publish, from: session, link: link, now: now, into: &effects)
+    }
+
     /// When `advance(to:)` is due; nil when only a request can change anything.
     package var nextDeadline: Deadline? {
         line.isEmpty && searchLine.isEmpty ? timers.nextDeadline : Instant(nanoseconds: 0)

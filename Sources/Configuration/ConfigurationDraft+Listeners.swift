@@ -1,5 +1,6 @@
 internal import Bytes
 internal import Messaging
+internal import SecureTransport
 
 /// What the end of the file decides about listeners: addresses, who may come, and what does not fit together.
 extension ConfigurationDraft {
@@ -7,6 +8,7 @@ extension ConfigurationDraft {
     mutating func finishListeners(mainFile: String) -> [ListenerConfiguration] {
         let used = listeners.filter { $0.isUsed }
         if used.isEmpty { return [listenerWithoutFile(mainFile: mainFile)] }
+        checkSharedKeys(used)
         let finished = used.compactMap { finish($0) }
         reportCollisions(finished)
         if !used.contains(where: { $0.transport == .mqttsn }) { noteNoDevices(mainFile) }
@@ -50,12 +52,18 @@ extension ConfigurationDraft {
         reportForeignDirectives(draft)
         guard let addresses = addresses(of: draft, asked: asked, at: location) else { return nil }
         let isLocal = addresses.allSatisfy { $0.isLoopback }
-        let hasUsers = draft.transport == .mqttsn ? draft.devices.users != nil : security.namesScramFile
+        let secure = secureSettings(of: draft, security)
+        // Devices can show who they are by DTLS alone; a list says it of them.
+        let hasUsers =
+            (draft.transport == .mqttsn ? draft.devices.users != nil : security.namesScramFile)
+            || secure?.namesEverybody == true
         if !isLocal, asked != true, !security.namesAuthentication, !hasUsers {
             report(
                 .error, at: location,
                 "listener \(draft.port) can be reached from other machines, and nothing says who may come: write "
                     + "`allow_anonymous true` to let everybody in, "
+                    + (secure?.clientCertificates == .required
+                        ? "write `use_identity_as_username true` to know clients by their certificates, " : "")
                     + (draft.transport == .mqttsn ? "" : "name users with `scram_file`, ") + "or listen on 127.0.0.1")
         }
         if isLocal, asked == false, !hasUsers { warnNobody(at: location, areDevices: draft.transport == .mqttsn) }
@@ -63,7 +71,7 @@ extension ConfigurationDraft {
         return ListenerConfiguration(
             port: draft.port, addresses: addresses, toleratesMissingFamily: addresses.count > 1,
             allowsAnonymous: asked ?? (isLocal && !hasUsers), accessRules: security.accessRules ?? .allowAll,
-            kind: kind(of: draft, security), origin: location)
+            kind: kind(of: draft, security), security: secure, origin: location)
     }
 
     private mutating func kind(of draft: ListenerDraft, _ security: SecurityDraft) -> ListenerConfiguration.Kind {

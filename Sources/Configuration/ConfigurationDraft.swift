@@ -17,6 +17,10 @@ struct ConfigurationDraft {
     var pendingScramFile: Statement?
     /// A file about access that is still to be read.
     var pendingAccess: PendingAccess?
+    /// A file about TLS or DTLS that is still to be read.
+    var pendingSecureFile: SecureFile?
+    /// The sections that name a file about it that could not be read: nothing more is said about them.
+    var unreadableListeners: Set<FileLocation> = []
     /// Whether security settings belong to listeners: `per_listener_settings`.
     var isPerListener = false
     /// The security settings that all listeners share.
@@ -119,7 +123,7 @@ extension ConfigurationDraft {
                     + "\(first.line)")
         }
         switch directive.name {
-        case "password_file", "psk_file", "auth_plugin", "plugin", "plugin_use", "global_plugin":
+        case "password_file", "auth_plugin", "plugin", "plugin_use", "global_plugin":
             security.namesAuthentication = true
         default: break
         }
@@ -129,7 +133,9 @@ extension ConfigurationDraft {
     private mutating func noteSection(_ directive: Directive, _ statement: Statement) {
         switch directive.scope {
         case .defaultListener: listeners[0].noteUse(statement)
-        case .listener: listener.noteUse(statement)
+        case .listener:
+            listener.noteUse(statement)
+            if DirectiveTable.secureNames.contains(statement.name) { listener.secure.statements.append(statement) }
         case .mqttListener:
             listener.noteUse(statement)
             listener.mqttOnly.append(statement)

@@ -71,6 +71,7 @@ private struct FileReading<Source: ConfigurationSource> {
                 draft.apply(statement)
                 readScramFile()
                 readAccessFile()
+                readSecureFile()
                 followIncludes(isMain: isMain)
             }
         }
@@ -96,6 +97,20 @@ private struct FileReading<Source: ConfigurationSource> {
             draft.takeAccess(pending, try source.read(statement.text))
         } catch {
             draft.report(.error, at: statement.location, "cannot read \(statement.text.quoted): \(error.reason)")
+        }
+    }
+
+    /// Reads the file about TLS or DTLS that the last statement named.
+    private mutating func readSecureFile() {
+        guard let named = draft.pendingSecureFile else { return }
+        draft.pendingSecureFile = nil
+        let statement = named.statement
+        do {
+            draft.takeSecureFile(named, try source.read(statement.text))
+        } catch {
+            draft.report(.error, at: statement.location, "cannot read \(statement.text.quoted): \(error.reason)")
+            draft.takeSecureFile(named, nil)
+            if let section = draft.listener.location { draft.unreadableListeners.insert(section) }
         }
     }
 

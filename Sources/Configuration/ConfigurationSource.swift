@@ -15,10 +15,13 @@ package struct SourceFile: Equatable, Sendable {
     package var bytes: [UInt8]
     /// The same for two paths that lead to the same file.
     package var identity: String
+    /// Whether others than its owner and its group can read it.
+    package var isReadableByOthers: Bool
 
-    package init(bytes: [UInt8], identity: String) {
+    package init(bytes: [UInt8], identity: String, isReadableByOthers: Bool = false) {
         self.bytes = bytes
         self.identity = identity
+        self.isReadableByOthers = isReadableByOthers
     }
 }
 

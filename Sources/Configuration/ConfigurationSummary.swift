@@ -37,12 +37,12 @@ extension ListenerConfiguration {
             let users = count.map { ", \($0) \($0 == 1 ? "user" : "users") by SCRAM-SHA-256" } ?? ""
             let name = settings.webSocket == nil ? "mqtt" : "websockets"
             let origins = settings.webSocket.map { $0.summary } ?? ""
-            return "listener \(port) \(place) \(name), \(clients)\(users)\(most)\(qos)\(origins)"
+            return "listener \(port) \(place) \(name)\(securitySummary), \(clients)\(users)\(most)\(qos)\(origins)"
         case .mqttsn(let settings):
             let topics = settings.predefinedTopics.count
             let manner = settings.isStrict ? ", strict" : ""
             let forwarders = settings.forwarders.isEmpty ? "" : ", forwarders at " + settings.forwarders.summary
-            return "listener \(port) \(place) mqttsn, \(clients), gateway \(settings.gatewayID), "
+            return "listener \(port) \(place) mqttsn\(securitySummary), \(clients), gateway \(settings.gatewayID), "
                 + "\(topics) predefined \(topics == 1 ? "topic" : "topics")\(manner)"
                 + settings.groupSummary + forwarders
         }

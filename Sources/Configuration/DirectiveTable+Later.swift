@@ -1,8 +1,6 @@
 extension DirectiveTable {
     private static let noUsers =
         "it comes with a later version; until then name users with scram_file, or keep the listener on 127.0.0.1"
-    private static let noTLS =
-        "TLS comes with a later version; until then keep the listener on 127.0.0.1 behind a TLS proxy or a tunnel"
     private static let noPlugins =
         "the gateway loads no plugins; acl_file has access rules"
     private static let atOnce = "what has to survive is written at once, not from time to time"
@@ -11,25 +9,10 @@ extension DirectiveTable {
     /// where the operator believes it closed.
     static let laterSecurityRows: [Directive] = [
         .later(.error, "password_file", in: .security, noUsers),
-        .later(.error, "psk_file", in: .security, noTLS),
-        .later(.error, "psk_hint", in: .listener, noTLS),
-        .later(.error, "cafile", in: .listener, noTLS),
-        .later(.error, "capath", in: .listener, noTLS),
-        .later(.error, "certfile", in: .listener, noTLS),
-        .later(.error, "keyfile", in: .listener, noTLS),
-        .later(.error, "crlfile", in: .listener, noTLS),
-        .later(.error, "ciphers", in: .listener, noTLS),
-        .later(.error, "ciphers_tls1.3", in: .listener, noTLS),
-        .later(.error, "dhparamfile", in: .listener, noTLS),
-        .later(.error, "tls_version", in: .listener, noTLS),
-        .later(.error, "require_certificate", in: .listener, unless: "false", noTLS),
-        .later(.error, "disable_client_cert_date_checks", in: .listener, unless: "false", noTLS),
-        .later(.error, "use_identity_as_username", in: .listener, unless: "false", noTLS),
-        .later(.error, "use_subject_as_username", in: .listener, unless: "false", noTLS),
         .later(.error, "use_username_as_clientid", in: .listener, unless: "false", noUsers),
-        .never(.error, "tls_engine", in: .listener, "OpenSSL has given engines up; " + noTLS),
-        .never(.error, "tls_engine_kpass_sha1", in: .listener, "OpenSSL has given engines up; " + noTLS),
-        .never(.error, "tls_keyform", in: .listener, unless: "pem", "keys are PEM files; " + noTLS),
+        .never(.error, "tls_engine", in: .listener, "OpenSSL has given engines up: keys are files"),
+        .never(.error, "tls_engine_kpass_sha1", in: .listener, "OpenSSL has given engines up: keys are files"),
+        .never(.error, "tls_keyform", in: .listener, unless: "pem", "keys are PEM files"),
         .later(.error, "mount_point", in: .listener, "without it clients would share topics that you keep apart"),
         .later(.error, "client_id_prefix", in: .listener, "without it clients would share names that you keep apart"),
         .later(.error, "bind_interface", in: .listener, "name the interface's address: listener PORT ADDRESS"),
@@ -52,6 +35,7 @@ extension DirectiveTable {
         .never(.warning, "persistence_file", "the database in persistence_location is called dormouse.db"),
         .never(.warning, "autosave_interval", atOnce),
         .never(.warning, "autosave_on_changes", unless: "false", atOnce),
+        .never(.warning, "dhparamfile", in: .listener, "OpenSSL chooses parameters that fit the certificate"),
         .later(.warning, "log_facility", "there is no syslog yet; lines go to where log_dest says"),
         .later(.warning, "log_timestamp_format", "times are written in their one fixed form"),
         .later(.warning, "max_inflight_bytes", unless: "0", "max_inflight_messages alone bounds what is in flight"),

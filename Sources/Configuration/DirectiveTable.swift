@@ -2,8 +2,8 @@
 enum DirectiveTable {
     /// All rows, ascending by name.
     static let rows: [Directive] = [
-        listenerRows, webSocketRows, deviceRows, discoveryRows, answerRows, sessionRows, limitRows, processRows,
-        laterSecurityRows, laterRows, bridgeRows,
+        listenerRows, secureRows, webSocketRows, deviceRows, discoveryRows, answerRows, sessionRows, limitRows,
+        processRows, laterSecurityRows, laterRows, bridgeRows,
     ].flatMap { $0 }.sorted { $0.name < $1.name }
 
     /// All names, ascending.

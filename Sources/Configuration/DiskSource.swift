@@ -11,7 +11,9 @@ package struct DiskSource: ConfigurationSource {
         guard fstat(descriptor, &status) == 0 else { throw SourceFailure(systemError: errno) }
         guard status.st_size <= SourceFile.bytesMax else { throw Self.tooLarge }
         let bytes = try Self.readAll(descriptor)
-        return SourceFile(bytes: bytes, identity: "\(status.st_dev):\(status.st_ino)")
+        return SourceFile(
+            bytes: bytes, identity: "\(status.st_dev):\(status.st_ino)",
+            isReadableByOthers: status.st_mode & S_IROTH != 0)
     }
 
     package func names(in path: String) throws(SourceFailure) -> [String] {

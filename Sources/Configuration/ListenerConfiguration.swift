@@ -1,6 +1,7 @@
 package import Authentication
 package import Bytes
 package import Messaging
+package import SecureTransport
 
 /// One `listener` section: a transport, its addresses, and what holds for the clients that come by it.
 package struct ListenerConfiguration: Equatable, Sendable {
@@ -27,12 +28,16 @@ package struct ListenerConfiguration: Equatable, Sendable {
     package var accessRules: AccessRules
     /// The protocol and what only it has.
     package var kind: Kind
+    /// What secures the listener, TLS or DTLS, with the contents of its files (`certfile`, `psk_file` and so on); nil
+    /// for nothing.
+    package var security: SecureSettings?
     /// Where the section begins, for messages about it; nil where the file has no `listener` at all.
     package var origin: FileLocation?
 
     package init(
         port: UInt16 = 1883, addresses: [IPAddress] = IPAddress.loopback, toleratesMissingFamily: Bool = true,
-        allowsAnonymous: Bool = true, accessRules: AccessRules = .allowAll, kind: Kind, origin: FileLocation? = nil
+        allowsAnonymous: Bool = true, accessRules: AccessRules = .allowAll, kind: Kind,
+        security: SecureSettings? = nil, origin: FileLocation? = nil
     ) {
         self.port = port
         self.addresses = addresses
@@ -40,6 +45,7 @@ package struct ListenerConfiguration: Equatable, Sendable {
         self.allowsAnonymous = allowsAnonymous
         self.accessRules = accessRules
         self.kind = kind
+        self.security = security
         self.origin = origin
     }
 }

@@ -37,6 +37,8 @@ struct ListenerDraft {
     /// The directives that only one transport has, with their places.
     var mqttOnly: [Statement] = []
     var devicesOnly: [Statement] = []
+    /// What was said about TLS or DTLS.
+    var secure = SecureDraft()
     var webSocket = WebSocketSettings()
     var webSocketsOnly: [Statement] = []
 
@@ -56,6 +58,8 @@ struct SecurityDraft {
     var namesAuthentication = false
     /// What stands in the `acl_file`, if one was given.
     var accessRules: AccessRules?
+    /// The `psk_file`, if one was given.
+    var keyFile: KeyFile?
     /// Whether `scram_file` was given.
     var namesScramFile = false
     /// What stands in it, if all of it could be read.

@@ -75,6 +75,8 @@ struct Connection {
     var sessionEndsHere = false
     /// The longest packet the client takes [MQTT-3.1.2-24].
     var packetBytesMax = Int.max
+    /// Who the client is by what secures its connection: its certificate, or its pre-shared key.
+    var transportIdentity: ByteString?
     /// Who the client is, where CONNECT named an authentication method.
     var identity: Identity?
     /// Whether answers but CONNACK and DISCONNECT may carry a Reason String [MQTT-3.1.2-29].

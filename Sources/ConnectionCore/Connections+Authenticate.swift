@@ -60,7 +60,7 @@ extension Connections {
             connections[slot].identity?.userName = userName
             effects.append(.log(slot: slot, .authenticated(connections[slot].clientID, userName: userName)))
             var (session, offer) = (pending.session, pending.offer)
-            session.userName = userName
+            session.userName = connections[slot].transportIdentity ?? userName
             offer.authenticationData = data
             return attach(slot, session, offer)
         case .failed:

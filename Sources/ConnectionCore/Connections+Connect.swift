@@ -13,10 +13,11 @@ extension Connections {
         connections[slot].clientID = ClientID(packet.clientID)
         connections[slot].packetBytesMax = packet.properties.uint32(.maximumPacketSize).map(Int.init) ?? .max
         noteWishes(of: packet, slot)
-        if let code = redirection(of: slot) ?? refusal(of: packet, rules(of: slot)) {
+        if let code = redirection(of: slot) ?? refusal(of: packet, admission(of: slot)) {
             refuse(slot, code, into: &effects)
             return nil
         }
+        tellTransportIdentity(of: slot, into: &effects)
         let properties = packet.properties
         let expiry = sessionExpiry(of: packet)
         let receiveMaximum = properties.uint16(.receiveMaximum) ?? .max
@@ -27,7 +28,8 @@ extension Connections {
             clientID: connections[slot].clientID, cleanStart: packet.cleanStart, sessionExpiryInterval: expiry,
             pace: .window(receiveMaximum), will: packet.will.map { will(from: $0) },
             receiveMaximum: packet.version == .v5 ? limits.receiveMaximum : limits.openMessagesMax,
-            listener: connections[slot].listener, assignedClientIDPrefix: rules(of: slot).assignedClientIDPrefix)
+            userName: connections[slot].transportIdentity, listener: connections[slot].listener,
+            assignedClientIDPrefix: rules(of: slot).assignedClientIDPrefix)
         if let method = properties.view(.authenticationMethod).flatMap({ AuthenticationMethod(name: $0) }) {
             let pending = Connection.PendingConnect(
                 session: session, offer: offer, userName: packet.userName.map { ByteString($0) })

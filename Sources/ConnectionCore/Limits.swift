@@ -57,6 +57,8 @@ package struct ConnectionLimits: Equatable, Sendable {
     package struct Listener: Equatable, Sendable {
         /// Whether clients may come without having shown who they are.
         package var allowsAnonymous = true
+        /// Whether nobody comes whom the transport has not identified: `Connections.identified`.
+        package var demandsTransportIdentity = false
         /// Who may show it by SCRAM (MQTT 5.0 §4.12); nil where the method is not spoken.
         package var scramUsers: ScramUsers?
         /// Connections at one time.

@@ -29,6 +29,7 @@ extension Engine {
                 broker.publish(publish, isOwn: false, as: stranger, now: now, into: &brokerEffects)
             }
         }
+        guard firstPending > 0 else { return }
         pending.removeAll(keepingCapacity: true)
         firstPending = 0
     }
@@ -46,6 +47,16 @@ extension Engine {
         if settings.logsSubscriptions { logSubscriptions(request, link) }
         let before = broker.journal.promises
         broker.handle(request, from: link, now: now, into: &brokerEffects)
+        waiting = broker.journal.promises == before ? nil : link
+    }
+
+    mutating func handle(_ request: BriefRequest, from link: LinkID, _ now: Now) {
+        let before = broker.journal.promises
+        switch request {
+        case .publish(let publish): broker.handle(publish, from: link, now: now, into: &brokerEffects)
+        case .acknowledge(let step): broker.handle(step, from: link, now: now, into: &brokerEffects)
+        case .release(let identifier): broker.handle(release: identifier, from: link, now: now, into: &brokerEffects)
+        }
         waiting = broker.journal.promises == before ? nil : link
     }
 

@@ -82,9 +82,16 @@ package struct Engine {
         var input = bytes
         let before = workDone
         var unlooked = 0
-        while let request = connections.next(connection, &input, now: now, into: &connectionEffects) {
-            handle(request, from: .connection(connection), now)
-            unlooked += request.isBrief ? 1 + brokerEffects.list.count : Self.lookAfter
+        while true {
+            if let request = connections.nextBrief(connection, &input, now: now) {
+                handle(request, from: .connection(connection), now)
+                unlooked += 1 + brokerEffects.list.count
+            } else if let request = connections.next(connection, &input, now: now, into: &connectionEffects) {
+                handle(request, from: .connection(connection), now)
+                unlooked += request.isBrief ? 1 + brokerEffects.list.count : Self.lookAfter
+            } else {
+                break
+            }
             settle(now)
             guard unlooked >= Self.lookAfter else { continue }
             unlooked = 0

@@ -3,6 +3,7 @@ package import Engine
 package import GatewayCore
 package import Messaging
 package import Reactor
+package import SecureTransport
 package import WebSocket
 
 /// A listener to open: what is spoken there, and on which addresses.
@@ -23,21 +24,25 @@ package struct ListenerPlan: Sendable {
     package var toleratesMissingFamily: Bool
     /// Multicast groups where devices look for the gateway; only with MQTT-SN.
     package var groups: [GroupPlan]
+    /// What secures the listener; nil for nothing.
+    package var security: SecureContext?
 
     package init(
-        kind: Kind, addresses: [PeerAddress], toleratesMissingFamily: Bool = false, groups: [GroupPlan] = []
+        kind: Kind, addresses: [PeerAddress], toleratesMissingFamily: Bool = false, groups: [GroupPlan] = [],
+        security: SecureContext? = nil
     ) {
         self.kind = kind
         self.addresses = addresses
         self.toleratesMissingFamily = toleratesMissingFamily
         self.groups = groups
+        self.security = security
     }
 }
 
 /// What the server tells its owner, to be logged.
 package enum ServerEvent {
     /// A listener is open at this address, with the real port where 0 was asked.
-    case listening(ListenerPlan.Kind, PeerAddress)
+    case listening(ListenerPlan.Kind, PeerAddress, isSecured: Bool)
     /// One address of a listener could not be opened; the others are.
     case skipped(ListenerPlan.Kind, ReactorError)
     /// A listener hears this group, by the interface of this name; nil: the one of the listener's address, or the
@@ -54,6 +59,10 @@ package enum ServerEvent {
     case turnedAway(PeerAddress)
     /// Something about the MQTT connection from this peer.
     case connection(PeerAddress, ConnectionLog)
+    /// A TLS handshake is done, by this version and cipher suite; what it secures comes next.
+    case secured(PeerAddress, String)
+    /// So many connections ended before MQTT began, beside those that were told one by one.
+    case handshakesFailed(Int)
     /// A WebSocket handshake was granted; MQTT comes next.
     case webSocketOpened(PeerAddress, HandshakeRequest)
     /// Something about a device.

@@ -3,19 +3,23 @@ internal import Clockwork
 internal import ConnectionCore
 internal import Engine
 internal import Reactor
+internal import SecureTransport
 internal import WebSocket
 
 /// The limits of a turn: what does not fit into it waits in the backlog.
 extension Server {
     /// What this turn has cost so far.
-    private var workOfTurn: UInt64 { engine.workSoFar() - workBeforeTurn }
+    private var workOfTurn: UInt64 { workSoFar() - workBeforeTurn }
+
+    /// What the engine has done, and the securing beside it.
+    func workSoFar() -> UInt64 { engine.workSoFar() + secureWork }
 
     /// Reads a connection that is ready, unless the turn has had enough or the connection is known to be dear.
     func readInTurn(_ slot: Int, _ token: Token, now: Now) {
         // It is told again once it has left the backlog.
         guard !sockets[slot].isWaiting else { return }
         guard !mustRest else { return rest(slot, token) }
-        guard !sockets[slot].isDear, workOfTurn < TurnBudget.events else { return wait(slot) }
+        guard !isDear(slot), workOfTurn < TurnBudget.events else { return wait(slot) }
         read(slot, token, now: now)
     }
 
@@ -34,10 +38,13 @@ extension Server {
         if !sockets[slot].rest.isEmpty { wait(slot) }
     }
 
+    /// Whether a connection is served behind those that cost little: its packets go to very many, or it shakes hands.
+    private func isDear(_ slot: Int) -> Bool { sockets[slot].isDear || isShakingHands(slot) }
+
     private func wait(_ slot: Int) {
         guard !sockets[slot].isWaiting else { return }
         sockets[slot].isWaiting = true
-        let isDear = sockets[slot].isDear || sockets[slot].end != nil
+        let isDear = isDear(slot) || sockets[slot].end != nil
         // Very many dear ones that are told in each turn would crowd the others out.
         if isDear, let token = sockets[slot].token { loop.setReading(token, false) }
         backlog.append(slot, isDear: isDear)
@@ -56,8 +63,8 @@ extension Server {
     /// Serves who waits: those first who could not be read, then the dear ones, as far as the turn allows.
     func serveBacklog(now: Now) {
         guard !backlog.isEmpty else { return }
-        let before = engine.workSoFar()
-        while engine.workSoFar() - before < TurnBudget.unread, let slot = backlog.popUnread() { serve(slot, now: now) }
+        let before = workSoFar()
+        while workSoFar() - before < TurnBudget.unread, let slot = backlog.popUnread() { serve(slot, now: now) }
         repeat {
             guard let slot = backlog.popDear() else { return }
             serve(slot, now: now)
@@ -87,6 +94,8 @@ extension Server {
         restBytes -= bytes.count - left
         sockets[slot].rest.consume(bytes.count - left, keptBytesMax: 0)
         noteWork(Int(engine.workSoFar() - before), on: slot)
-        if left == 0, let end = sockets[slot].webSocket?.end { finish(slot, because: end, now: now) }
+        guard left == 0 else { return }
+        if let end = sockets[slot].webSocket?.end { finish(slot, because: end, now: now) }
+        if let end = sockets[slot].secure?.end { finish(slot, because: end, now: now) }
     }
 }

@@ -74,8 +74,16 @@ extension Server {
     // MARK: The end
 
     /// What a connection that ends has to say and the system has not taken: the loop goes on with it for a while. Of
-    /// a plain connection all or nothing, so that no packet is cut in two that need not be.
-    func unsent(_ slot: Int) -> [UInt8] {
+    /// a connection without WebSocket all or nothing, so that no packet is cut in two that need not be.
+    ///
+    /// - Parameter saysEnd: whether a secured connection says, as TLS does, that nothing more comes.
+    func unsent(_ slot: Int, saysEnd: Bool) -> [UInt8] {
+        let plain = unsentPlaintext(slot)
+        guard let secure = sockets[slot].secure else { return plain }
+        return unsentRecords(of: plain, secure, slot, saysEnd: saysEnd)
+    }
+
+    private func unsentPlaintext(_ slot: Int) -> [UInt8] {
         let output = engine.outputToWrite(of: slot)
         let bytesMax = loop.limits.lingerUnsentBytesMax
         if let webSocket = sockets[slot].webSocket { return webSocket.takeRest(of: output, bytesMax: bytesMax) }
@@ -83,8 +91,9 @@ extension Server {
     }
 
     /// Waits for the client's Close: other frames, which may have been under way, are no answer to ours.
-    func lastWord(of slot: Int) -> LastWord? {
+    func lastWord(of slot: Int, now: Now) -> LastWord? {
         guard let webSocket = sockets[slot].webSocket else { return nil }
+        if let secure = sockets[slot].secure { return Self.lastWord(of: webSocket, in: secure, now: now) }
         return { bytes in
             _ = webSocket.receive(bytes)
             return webSocket.end != nil

@@ -4,6 +4,7 @@ internal import ConnectionCore
 package import Engine
 package import Messaging
 package import Reactor
+internal import SecureTransport
 internal import Store
 internal import WebSocket
 
@@ -24,6 +25,17 @@ package final class Server: LoopHandler {
     private var webSocketRules: [UInt32: WebSocketRules] = [:]
     /// WebSockets that have something to write of their own in this turn.
     var stirred: [Int] = []
+    /// What secures each listener; nil for nothing.
+    var securities: [SecureContext?] = []
+    /// Where records are gathered on their way to a socket, and plaintext on its way to them.
+    var records = OutputBuffer()
+    var gathered = OutputBuffer()
+    /// Where the plaintext of one read goes.
+    let plaintext = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: ReadPace.bytes.upperBound + SecureSession.recordBytesMax, alignment: 16)
+    /// What securing has cost, in the unit of `Engine.workDone`.
+    var secureWork: UInt64 = 0
+    var failedHandshakes = FailedHandshakes()
     /// The listener that a listening token belongs to.
     private var listenerOfToken: [UInt32: UInt16] = [:]
     private var listeners: [Token] = []
@@ -40,7 +52,7 @@ package final class Server: LoopHandler {
     var backlog = Backlog()
     /// Bytes that were read and wait for the engine.
     var restBytes = 0
-    /// `Engine.workDone` when the turn began.
+    /// `workSoFar` when the turn began.
     private(set) var workBeforeTurn: UInt64 = 0
     /// Datagrams of which the owner knows that they were lost, and when it is told again at the soonest.
     var lostReported: UInt64 = 0
@@ -59,7 +71,11 @@ package final class Server: LoopHandler {
         var token: Token?
         var peer: PeerAddress
         var pace = ReadPace.ofConnection
-        /// What stands between the socket and MQTT; nil for nothing.
+        /// What stands between the socket and all else; nil for nothing.
+        var secure: SecureSession?
+        /// Records that the system has not taken.
+        var records = OutputBuffer()
+        /// What stands between that, or the socket, and MQTT; nil for nothing.
         var webSocket: WebSocketLayer?
         /// What was read and does not fit the turn: bytes of MQTT.
         var rest = OutputBuffer()
@@ -93,7 +109,13 @@ package final class Server: LoopHandler {
     deinit {
         keeper?.thread.stop()
         engine.tearDown()
-        for slot in sockets.indices { sockets[slot].rest.deallocate() }
+        for slot in sockets.indices {
+            sockets[slot].rest.deallocate()
+            sockets[slot].records.deallocate()
+        }
+        records.deallocate()
+        gathered.deallocate()
+        plaintext.deallocate()
         readBuffer.deallocate()
     }
 
@@ -103,6 +125,7 @@ package final class Server: LoopHandler {
     package func open(_ plans: [ListenerPlan]) throws(ReactorError) -> [[PeerAddress]] {
         var opened: [[PeerAddress]] = []
         for (index, plan) in plans.enumerated() {
+            securities.append(plan.security)
             opened.append(try open(plan, listener: UInt16(index)))
             try joinGroups(plan, listener: UInt16(index))
         }
@@ -144,7 +167,7 @@ package final class Server: LoopHandler {
                 DatagramPort(token: token, listener: listener, isIPv4: address.isIPv4, batch: DatagramBatch()))
         }
         let bound = loop.localAddress(of: token) ?? address
-        report(.listening(kind, bound))
+        report(.listening(kind, bound, isSecured: securities[Int(listener)] != nil))
         return bound
     }
 
@@ -186,6 +209,7 @@ package final class Server: LoopHandler {
         while sockets.count <= slot { sockets.append(Socket(token: nil, peer: .unspecified)) }
         sockets[slot] = Socket(token: connection, peer: peer)
         sockets[slot].webSocket = webSocketRules[listener.slot].map { WebSocketLayer(rules: $0) }
+        secure(slot, on: Int(number), now: now)
     }
 
     package func acceptPaused(on listener: Token, because error: ReactorError, now: Now) {
@@ -203,7 +227,7 @@ package final class Server: LoopHandler {
         let room = UnsafeMutableRawBufferPointer(rebasing: readBuffer[..<bytesMax])
         switch loop.read(token, into: room) {
         case .bytes(let count):
-            let work = received(UnsafeMutableRawBufferPointer(rebasing: room[..<count]), on: slot, now: now)
+            let work = opened(UnsafeMutableRawBufferPointer(rebasing: room[..<count]), on: slot, now: now)
             sockets[slot].pace.note(max(count - sockets[slot].rest.count, 1), work: work, within: ReadPace.bytes)
             noteWork(work, on: slot)
             // What so many receivers got is written before more is read, or it would pile up; and many writers in one
@@ -228,6 +252,7 @@ package final class Server: LoopHandler {
     /// Writes a connection's output, as much as the system takes.
     func write(_ slot: Int, now: Now) {
         guard let token = sockets[slot].token else { return }
+        if let secure = sockets[slot].secure { return writeRecords(secure, slot, token, now: now) }
         if let webSocket = sockets[slot].webSocket { return writeFrames(webSocket, slot, token, now: now) }
         let output = engine.outputToWrite(of: slot)
         guard !output.isEmpty else { return }
@@ -251,7 +276,8 @@ package final class Server: LoopHandler {
     func drop(_ slot: Int, because end: ConnectionEnd = .lost, now: Now) {
         let awaitsClose = writeClose(slot, now: now)
         guard let token = sockets[slot].token else { return }
-        loop.finish(token, unsent: unsent(slot), until: awaitsClose ? lastWord(of: slot) : nil)
+        let lastWord = awaitsClose ? lastWord(of: slot, now: now) : nil
+        loop.finish(token, unsent: unsent(slot, saysEnd: !awaitsClose), until: lastWord)
         release(slot, token)
         self.end(slot, because: end, now: now)
     }
@@ -259,6 +285,8 @@ package final class Server: LoopHandler {
     private func release(_ slot: Int, _ token: Token) {
         connectionOfToken[Int(token.slot)] = -1
         sockets[slot].token = nil
+        sockets[slot].secure = nil
+        sockets[slot].records.deallocate()
         sockets[slot].webSocket = nil
     }
 
@@ -319,6 +347,7 @@ package final class Server: LoopHandler {
 
     package func turnEnded(now: Now) -> Deadline? {
         noteLostDatagrams(now)
+        noteFailedHandshakes(now)
         if engine.statisticsAreDue(now) {
             engine.residentBytes = residentMemory()
             engine.datagramsLost = loop.counters.datagramsOverflowed
@@ -329,7 +358,7 @@ package final class Server: LoopHandler {
         submitBatch(now)
         flush(now)
         submitBatch(now)
-        workBeforeTurn = engine.workSoFar()
+        workBeforeTurn = workSoFar()
         beat(now)
         if let stopsAt {
             stopWhenClosed(now)
@@ -364,7 +393,7 @@ package final class Server: LoopHandler {
         guard !engine.logs.isEmpty else { return }
         for log in engine.takeLogs() {
             switch log {
-            case .connection(let slot, let log): report(.connection(sockets[slot].peer, log))
+            case .connection(let slot, let log): report(log, of: slot)
             case .device(let log): report(.device(log))
             case .subscription(let log): report(.subscription(log))
             case .queue(let log): report(.queue(log))

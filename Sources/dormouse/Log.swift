@@ -46,7 +46,8 @@ final class Log {
 
     func report(_ event: ServerEvent) {
         switch event {
-        case .listening(let kind, let address): say(.notice, "listening on \(address) (\(kind.title))")
+        case .listening(let kind, let address, let isSecured):
+            say(.notice, "listening on \(address) (\(isSecured ? kind.securedTitle : kind.title))")
         case .skipped(let kind, let error): say(.warning, "not listening (\(kind.title)): \(error)")
         case .joined(let group, let interface):
             say(.notice, "in the multicast group \(group)\(interface.map { " on \($0)" } ?? "") (MQTT-SN discovery)")
@@ -63,6 +64,9 @@ final class Log {
         case .acceptPaused(let error): say(.warning, "accepting no connections for a moment: \(error)")
         case .turnedAway(let peer): say(.notice, "\(peer) turned away: too many connections")
         case .connection(let peer, let log): report(log, peer)
+        case .secured(let peer, let words): say(.debug, "\(peer) is secured (\(words))")
+        case .handshakesFailed(let count):
+            say(.notice, "\(count) more connections ended before MQTT began: handshakes that failed come in numbers")
         case .webSocketOpened(let peer, let request):
             say(.websockets, "\(peer) opened a WebSocket (\(request.words))")
         case .device(let log): report(log)

@@ -3,6 +3,7 @@ import ConnectionCore
 import Engine
 import GatewayCore
 import Messaging
+import SecureTransport
 import Transport
 
 /// What SIGHUP does: reads the configuration and the files that it names anew, and puts in force what can change while
@@ -42,6 +43,22 @@ final class Reload {
         server.setListenerRules(ConnectionLimits(configuration).listeners)
         server.setDeviceRules(Gateway.Configuration(configuration).listeners)
         server.setAccessRules(AccessRuleSets(configuration))
+        for (number, listener) in configuration.listeners.enumerated() {
+            if let security = listener.security { secure(number, listener.port, security) }
+        }
+    }
+}
+
+extension Reload {
+    /// Other certificates and keys for those who come from now on.
+    private func secure(_ listener: Int, _ port: UInt16, _ settings: SecureSettings) {
+        do throws(SecureTransportError) {
+            let context = try SecureContext(settings)
+            server.replaceSecurity(listener: listener, with: context)
+            log.warn(of: context, on: port)
+        } catch {
+            log.say(.error, "the certificates of listener \(port) stay as they were: \(error)")
+        }
     }
 }
 
@@ -68,6 +85,8 @@ extension ListenerConfiguration {
         allowsAnonymous = fresh.allowsAnonymous
         origin = fresh.origin
         accessRules = fresh.accessRules
+        // What is plain stays plain, and what is secured stays so, until the gateway is started anew.
+        if security != nil, let security = fresh.security { self.security = security }
         switch (kind, fresh.kind) {
         case (.mqtt(var settings), .mqtt(let new)):
             settings.scramUsers = new.scramUsers

@@ -6,6 +6,7 @@ import Engine
 import Glibc
 import Logging
 import Reactor
+import SecureTransport
 import Store
 import Transport
 
@@ -52,8 +53,9 @@ struct Run: ParsableCommand {
             throw Failure.runtime(error.description)
         }
         try openStore(configuration, server, log)
+        let plans = try listenerPlans(configuration, log)
         do throws(ReactorError) {
-            try server.open(configuration.listeners.map { ListenerPlan($0) })
+            try server.open(plans)
         } catch {
             throw Failure.runtime(error.description)
         }
@@ -91,6 +93,18 @@ struct Run: ParsableCommand {
                 "\(restored.omitted) records refer to what is not there, or make no sense: they were left out")
         } catch {
             throw Failure.runtime("persistence_location \(persistence.directory): \(error)")
+        }
+    }
+
+    private func listenerPlans(_ configuration: GatewayConfiguration, _ log: Log) throws -> [ListenerPlan] {
+        do throws(SecureTransportError) {
+            return try configuration.listeners.map { listener throws(SecureTransportError) in
+                let plan = try ListenerPlan(listener)
+                if let security = plan.security { log.warn(of: security, on: listener.port) }
+                return plan
+            }
+        } catch {
+            throw Failure.runtime(error.description)
         }
     }
 

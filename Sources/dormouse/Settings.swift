@@ -5,6 +5,7 @@ import ConnectionCore
 import Engine
 import GatewayCore
 import Messaging
+import SecureTransport
 import Transport
 import WebSocket
 
@@ -107,6 +108,7 @@ extension ConnectionLimits {
             guard case .mqtt(let settings) = listener.kind else { return rules }
             rules.allowsAnonymous = listener.allowsAnonymous
             rules.scramUsers = settings.scramUsers
+            rules.demandsTransportIdentity = listener.security?.demandsIdentity ?? false
             rules.connectionsMax = settings.connectionsMax ?? .max
             rules.qosMax = QoS(rawValue: settings.qosMax) ?? .exactlyOnce
             rules.topicAliasMax = settings.topicAliasMax
@@ -209,7 +211,7 @@ extension QueueLimits {
 }
 
 extension ListenerPlan {
-    init(_ listener: ListenerConfiguration) {
+    init(_ listener: ListenerConfiguration) throws(SecureTransportError) {
         let kind: Kind =
             switch listener.kind {
             case .mqtt(let settings): settings.webSocket.map { .webSocket(WebSocketRules($0)) } ?? .mqtt
@@ -217,7 +219,10 @@ extension ListenerPlan {
             }
         self.init(
             kind: kind, addresses: listener.addresses.map { PeerAddress($0, port: listener.port) },
-            toleratesMissingFamily: listener.toleratesMissingFamily, groups: listener.groupPlans)
+            toleratesMissingFamily: listener.toleratesMissingFamily, groups: listener.groupPlans,
+            security: try listener.security.map { security throws(SecureTransportError) in
+                try SecureContext(security)
+            })
     }
 }
 

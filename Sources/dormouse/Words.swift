@@ -19,6 +19,14 @@ extension ListenerPlan.Kind {
         case .mqttsn: "MQTT-SN over UDP"
         }
     }
+
+    var securedTitle: String {
+        switch self {
+        case .mqtt: "MQTT over TLS"
+        case .webSocket: "MQTT over WebSocket and TLS"
+        case .mqttsn: "MQTT-SN over DTLS"
+        }
+    }
 }
 
 extension ProtocolVersion {

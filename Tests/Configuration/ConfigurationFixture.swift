@@ -61,7 +61,10 @@ struct FixtureSource: ConfigurationSource {
     private let disk = DiskSource()
 
     func read(_ path: String) throws(SourceFailure) -> SourceFile {
-        try disk.read(ConfigurationFixture.root + "/" + path)
+        var file = try disk.read(ConfigurationFixture.root + "/" + path)
+        // Git does not keep who can read a key.
+        file.isReadableByOthers = false
+        return file
     }
 
     func names(in path: String) throws(SourceFailure) -> [String] {

@@ -17,6 +17,8 @@ final class ConnectionWorld {
     var answersConnect: (SessionOffer) -> LinkAnswer? = { offer in
         .attached(Attached(sessionPresent: false, sessionExpiryInterval: offer.sessionExpiryInterval))
     }
+    /// How many packets went the short way.
+    private(set) var shortCuts = 0
     private var effects: [ConnectionEffect] = []
     private var requests: [Int: [String]] = [:]
     private var logs: [ConnectionLog] = []
@@ -49,10 +51,17 @@ final class ConnectionWorld {
     }
 
     /// Bytes of one read.
-    func feed(_ slot: Int, _ bytes: [UInt8]) {
+    /// - Parameter shortly: whether packets may go the short way.
+    func feed(_ slot: Int, _ bytes: [UInt8], shortly: Bool = false) {
         bytes.withUnsafeBytes { memory in
             var input = ByteView(memory)
-            while let request = connections.next(slot, &input, now: now, into: &effects) {
+            while true {
+                if shortly, let request = connections.nextBrief(slot, &input, now: now) {
+                    requests[slot, default: []].append(describe(LinkRequest(request)))
+                    shortCuts += 1
+                    continue
+                }
+                guard let request = connections.next(slot, &input, now: now, into: &effects) else { break }
                 requests[slot, default: []].append(describe(request))
                 if case .attach(let offer) = request, let answer = answersConnect(offer) {
                     connections.answer(slot, answer, now: now, into: &effects)
@@ -233,5 +242,16 @@ struct TestDelivery {
             }
         }
         return Array(output.pending.memory)
+    }
+}
+
+extension LinkRequest {
+    /// The same, as the long way says it.
+    init(_ request: BriefRequest) {
+        switch request {
+        case .publish(let publish): self = .publish(publish)
+        case .acknowledge(let acknowledgement): self = .acknowledge(acknowledgement)
+        case .release(let identifier): self = .release(packetIdentifier: identifier)
+        }
     }
 }

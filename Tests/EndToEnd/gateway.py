@@ -28,7 +28,7 @@ sys_interval 1
 log_type all
 """
 
-LISTENING = re.compile(r"listening on (\S+):(\d+) \((MQTT over TCP|MQTT over WebSocket|MQTT-SN over UDP)\)")
+LISTENING = re.compile(r"listening on (\S+):(\d+) \((MQTT over [A-Za-z ]+|MQTT-SN over D?[A-Z]+)\)")
 READY = re.compile(r"notice: durability ")
 CRASH = re.compile(r"Fatal error|Crash|Backtrace|Sanitizer|overflow in")
 
@@ -97,6 +97,16 @@ class Gateway:
     def tcp(self):
         """The port of the first MQTT listener."""
         return self.addresses("MQTT over TCP")[0][1]
+
+    @property
+    def tls(self):
+        """The port of the first MQTT listener with TLS."""
+        return self.addresses("MQTT over TLS")[0][1]
+
+    @property
+    def wss(self):
+        """The port of the first WebSocket listener with TLS."""
+        return self.addresses("MQTT over WebSocket and TLS")[0][1]
 
     @property
     def websocket(self):

@@ -39,7 +39,7 @@ class Message:
 def publish(gateway, topic, payload=None, *, qos=0, retain=False, version="mqttv311", options=(), text=None, **where):
     """Runs mosquitto_pub to its end; without a payload the message is empty, `text` goes to its input line by line."""
     command = [
-        "mosquitto_pub", "-h", where.get("host", "127.0.0.1"), "-p", str(where.get("port", gateway.tcp)),
+        "mosquitto_pub", "-h", where.get("host", "127.0.0.1"), "-p", str(where.get("port") or gateway.tcp),
         "-V", version, "-t", topic, "-q", str(qos), *options]
     if text is not None:
         command += ["-l"]
@@ -69,7 +69,7 @@ class Subscriber:
         client_id = client_id or f"sub-{next(COUNTER)}"
         command = [
             "stdbuf", "-oL", "mosquitto_sub", "-d", "-h", where.get("host", "127.0.0.1"),
-            "-p", str(where.get("port", gateway.tcp)), "-V", version, "-q", str(qos), "-i", client_id,
+            "-p", str(where.get("port") or gateway.tcp), "-V", version, "-q", str(qos), "-i", client_id,
             "-F", FORMAT, *options]
         for topic_filter in filters:
             command += ["-t", topic_filter]

@@ -25,14 +25,16 @@ import Testing
 
             "Reactor": bottom.union(["CLinux", "Glibc", "Musl", "Synchronization"]),
             "WebSocket": ["Bytes", "COpenSSL"],
+            "SecureTransport": bottom.union(["COpenSSL"]),
             "Store": ["Bytes", "Journal", "Messaging", "CLinux", "CSQLite", "Glibc", "Synchronization"],
-            "Configuration": ["Authentication", "Bytes", "Messaging", "Glibc", "Musl"],
+            "Configuration": ["Authentication", "Bytes", "Messaging", "SecureTransport", "Glibc", "Musl"],
             "Transport": bottom.union(collections).union([
-                "ConnectionCore", "GatewayCore", "Engine", "Reactor", "WebSocket", "Journal", "Store",
+                "ConnectionCore", "GatewayCore", "Engine", "Reactor", "WebSocket", "SecureTransport", "Journal",
+                "Store",
             ]),
             "dormouse": bottom.union(wires).union(cores).union([
                 "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "Glibc", "Musl", "ArgumentParser",
-                "Logging", "WebSocket", "Authentication", "Store", "CLinux",
+                "Logging", "WebSocket", "Authentication", "SecureTransport", "Store", "CLinux",
             ]),
         ]
     }()

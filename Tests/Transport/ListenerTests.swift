@@ -15,7 +15,7 @@ import Transport
     func freePort() throws {
         var ports: [UInt16] = []
         let server = try server { event in
-            if case .listening(_, let address) = event { ports.append(address.port) }
+            if case .listening(_, let address, _) = event { ports.append(address.port) }
         }
         let opened = try server.open([
             ListenerPlan(kind: .mqtt, addresses: [loopback]), ListenerPlan(kind: .mqttsn, addresses: [loopback]),
