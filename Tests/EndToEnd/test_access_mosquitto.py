@@ -1,4 +1,5 @@
-"""The same `acl_file` for mosquitto and for this gateway: what clients may publish and receive is the same.
+"""The same `acl_file` for mosquitto and for this gateway: what clients may publish and receive is the same, and what
+this gateway takes for rules, mosquitto does too.
 
 Rules, client ids and topics are random and few, so that rules meet. Stated differences are left out of the comparison:
 client ids with wildcards or slashes [M-25], and what SUBSCRIBE answers [M-24].
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway import PATIENCE
+from gateway import PATIENCE, run
 from packets import PUBLISH, V311, Client, publish
 
 LEVELS = ["a", "b", "+", "c1", "x y", "%c", "n%c", "$SYS", ""]
@@ -102,3 +103,39 @@ def test_what_reaches_whom_is_what_mosquitto_lets_through(start_gateway, mosquit
     mosquitto(path, port)
     theirs, ours = verdicts(port), verdicts(gateway.tcp)
     assert ours == theirs, path.read_text()
+
+
+PIECES = ["topic", "pattern", "user", " ", " ", " ", "  ", "\t", "read", "write", "readwrite", "deny", "a", "#", "+", "/",
+          "/#", "%c", "%u", "\r", "x y", "\u00eb", "$SYS/"]
+
+
+def odd_line(chance):
+    if chance.random() < 0.5:
+        return chance.choice(["topic ", "pattern ", "user "]) + "".join(
+            chance.choice(PIECES) for _ in range(chance.randint(0, 5)))
+    return "".join(chance.choice(PIECES) for _ in range(chance.randint(0, 6)))
+
+
+def test_what_is_taken_for_rules_mosquitto_takes_too(tmp_path):
+    """Single lines of any kind. That mosquitto takes more is no fault: it is counted, so that the test shows both."""
+    chance = random.Random(1)
+    both = stricter = refused = 0
+    file, rules_file, theirs = tmp_path / "gateway.conf", tmp_path / "rules.acl", tmp_path / "mosquitto.conf"
+    file.write_text(f"listener 1883 127.0.0.1\nacl_file {rules_file}\n")
+    # A port that cannot be had ends mosquitto right behind the reading of its rules.
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        theirs.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\nacl_file {rules_file}\n")
+        for _ in range(150):
+            line = odd_line(chance)
+            rules_file.write_bytes(b"topic read fine\n" + line.encode() + b"\n")
+            ours = run("check", "-c", file).returncode == 0
+            said = subprocess.run(["mosquitto", "-c", theirs], capture_output=True, timeout=PATIENCE, text=True)
+            is_theirs = "Error opening acl file" not in said.stderr
+            assert is_theirs or not ours, (line, said.stderr)
+            both += ours and is_theirs
+            stricter += is_theirs and not ours
+            refused += not is_theirs
+    assert both >= 20 and refused >= 20 and stricter <= 5, (both, stricter, refused)
