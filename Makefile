@@ -10,7 +10,7 @@ BINARY := .build/release/dormouse
 # Debian packages: what the build needs, what the README tries the gateway with, and what the tests need beside them.
 BUILD_PACKAGES := git binutils gcc libc6-dev libstdc++-12-dev libssl-dev libsqlite3-dev
 RUN_PACKAGES := mosquitto-clients
-TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark paho.mqtt.c-examples python3 python3-venv procps iproute2
+TEST_PACKAGES := $(RUN_PACKAGES) mosquitto tshark systemd paho.mqtt.c-examples python3 python3-venv procps iproute2
 
 .PHONY: help run build install test unit end-to-end conformance conformance-report bench bench-durable bench-topics bench-devices bench-restart bench-check sim crash field-table fuzz format lint clean
 .PHONY: build-packages run-packages test-packages
