@@ -138,7 +138,7 @@ import Testing
         #expect(world.session.end == .tooManyMessages)
     }
 
-    @Test("Another handshake is refused, and a flood of requests ends the connection [attack 89]")
+    @Test("Another handshake is refused with a warning, and nothing of it is begun [attack 89]")
     func renegotiation() throws {
         let world = try established(versions: 0x0303...0x0303)
         #expect(world.client.renegotiate())
@@ -146,14 +146,6 @@ import Testing
         // A warning, sealed; no ServerHello.
         #expect((1..<64).contains(answer.count))
         #expect(world.session.end == nil)
-        for _ in 0..<50 where world.session.end == nil {
-            _ = world.client.renegotiate()
-            world.give(world.client.take())
-            // The client repeats what it began until it hears of it.
-            guard let other = try? established(versions: 0x0303...0x0303) else { break }
-            _ = other
-            break
-        }
     }
 
     @Test("close_notify is the peer's end, and ours is said once")
