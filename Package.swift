@@ -65,8 +65,8 @@ let package = Package(
         module(
             "Engine",
             [
-                "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "Journal", "BrokerCore", "ConnectionCore",
-                "GatewayCore", deque,
+                "Authentication", "Bytes", "Clockwork", "Messaging", "MQTTWire", "MQTTSNWire", "Journal", "BrokerCore",
+                "ConnectionCore", "GatewayCore", deque,
             ]),
 
         // The other end of MQTT-SN, for `dormouse sn` and the simulation.
@@ -82,8 +82,8 @@ let package = Package(
         module(
             "Transport",
             [
-                "Bytes", "Clockwork", "Messaging", "BrokerCore", "ConnectionCore", "GatewayCore", "Reactor", "Engine",
-                "WebSocket", "SecureTransport", "Journal", "Store", deque,
+                "Authentication", "Bytes", "Clockwork", "Messaging", "BrokerCore", "ConnectionCore", "GatewayCore",
+                "Reactor", "Engine", "WebSocket", "SecureTransport", "Journal", "Store", deque,
             ]),
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
         module("Store", ["Bytes", "Journal", "Messaging", "CLinux", "CSQLite"]),

@@ -84,6 +84,21 @@ static void subscribe(struct topic *topic, struct subscriber subscriber) {
     topic->subscribers[topic->count++] = subscriber;
 }
 
+/// Who comes or goes has no subscriptions.
+static void forget(bool is_device, int number) {
+    for (unsigned index = 0; index < topic_count; index++) {
+        struct topic *topic = &topics[index];
+        size_t kept = 0;
+        for (size_t place = 0; place < topic->count; place++) {
+            struct subscriber subscriber = topic->subscribers[place];
+            if (subscriber.is_device != is_device || subscriber.number != number) {
+                topic->subscribers[kept++] = subscriber;
+            }
+        }
+        topic->count = kept;
+    }
+}
+
 // Output
 
 static uint8_t *reserve(int fd, size_t size) {
@@ -231,15 +246,7 @@ static void readable(int fd) {
     memcpy(room, client->part, client->part_count);
     ssize_t count = recv(fd, room + client->part_count, read_size - client->part_count, 0);
     if (count <= 0) {
-        for (unsigned index = 0; index < topic_count; index++) {
-            struct topic *topic = &topics[index];
-            size_t kept = 0;
-            for (size_t place = 0; place < topic->count; place++) {
-                struct subscriber subscriber = topic->subscribers[place];
-                if (subscriber.is_device || subscriber.number != fd) topic->subscribers[kept++] = subscriber;
-            }
-            topic->count = kept;
-        }
+        forget(false, fd);
         client->part_count = 0;
         close(fd);
         return;
@@ -263,7 +270,10 @@ static void sn_answer(uint16_t port, uint8_t type, const uint8_t *body, size_t s
 static void message(uint16_t port, const uint8_t *at, size_t size) {
     uint8_t body[6] = {0};
     switch (at[1]) {
-        case 0x04: sn_answer(port, 0x05, body, 1); break;
+        case 0x04:
+            forget(true, port);
+            sn_answer(port, 0x05, body, 1);
+            break;
         case 0x0A: {
             put16(body, (uint16_t)(topic_named(at + 6, size - 6) + 1));
             memcpy(body + 2, at + 4, 2);

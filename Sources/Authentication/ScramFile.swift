@@ -45,9 +45,14 @@ package struct ScramFile: Sendable {
     /// The same file with this user's verifier in the place of an older one, or at the end; without the user where
     /// `verifier` is nil. Every other line stays as it is. Nil if there was nothing to take out.
     package static func setting(_ name: ByteString, to verifier: ScramVerifier?, in bytes: [UInt8]) -> [UInt8]? {
+        setting(name, toText: verifier?.text, in: bytes)
+    }
+
+    /// The same for a verifier of any kind, as it is written.
+    static func setting(_ name: ByteString, toText text: [UInt8]?, in bytes: [UInt8]) -> [UInt8]? {
         let prefix = name.bytes + [UInt8(ascii: ":")]
         var result: [UInt8] = []
-        var fresh = verifier.map { prefix + $0.text + [0x0A] }
+        var fresh = text.map { prefix + $0 + [0x0A] }
         var isFound = false
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -61,11 +66,11 @@ package struct ScramFile: Sendable {
             result += fresh ?? []
             fresh = fresh.map { _ in [] }
         }
-        guard verifier != nil || isFound else { return nil }
+        guard text != nil || isFound else { return nil }
         return result + (fresh ?? [])
     }
 
-    private static func lines(of bytes: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
+    static func lines(of bytes: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
         bytes.split(separator: 0x0A, omittingEmptySubsequences: false).map { line in
             line.last == 0x0D ? line.dropLast() : line
         }

@@ -31,6 +31,24 @@ bool copenssl_pbkdf2_sha256(
                password, (int)password_count, salt, (int)salt_count, iterations, EVP_sha256(), 32, key) == 1;
 }
 
+bool copenssl_sha512(
+    const void *first, size_t first_count, const void *second, size_t second_count, uint8_t *digest) {
+    EVP_MD_CTX *context = prepared() ? EVP_MD_CTX_new() : NULL;
+    bool is_done = context != NULL && EVP_DigestInit_ex(context, EVP_sha512(), NULL) == 1
+        && EVP_DigestUpdate(context, first, first_count) == 1 && EVP_DigestUpdate(context, second, second_count) == 1
+        && EVP_DigestFinal_ex(context, digest, NULL) == 1;
+    EVP_MD_CTX_free(context);
+    return is_done;
+}
+
+bool copenssl_pbkdf2_sha512(
+    const void *password, size_t password_count, const void *salt, size_t salt_count, int iterations,
+    uint8_t *key) {
+    if (password_count > INT_MAX || salt_count > INT_MAX || !prepared()) return false;
+    return PKCS5_PBKDF2_HMAC(
+               password, (int)password_count, salt, (int)salt_count, iterations, EVP_sha512(), 64, key) == 1;
+}
+
 bool copenssl_equal(const void *left, const void *right, size_t count) {
     return CRYPTO_memcmp(left, right, count) == 0;
 }

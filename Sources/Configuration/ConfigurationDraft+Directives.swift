@@ -55,6 +55,35 @@ extension ConfigurationDraft {
         configuration.broker.sessionExpiryMax = .seconds(count * unit * 3600)
     }
 
+    /// `password_file FILE`: to be read before the next statement.
+    mutating func namePasswordFile(_ statement: Statement) {
+        security.namesPasswordFile = true
+        pendingPasswordFile = statement
+    }
+
+    /// What stands in a `password_file`; its faults are told with its own lines.
+    mutating func setPasswordUsers(_ file: SourceFile, _ statement: Statement) {
+        let content = PasswordFile(file.bytes)
+        for (line, fault) in content.faults {
+            report(.error, at: FileLocation(file: statement.text, line: line), fault.reason)
+        }
+        if content.faults.isEmpty, content.verifiers.isEmpty {
+            report(
+                .warning, at: statement.location,
+                "\(statement.text.quoted) names nobody: `dormouse passwd FILE USER` adds a user")
+        }
+        if file.isReadableByOthers {
+            report(
+                .warning, at: statement.location,
+                "everybody on this machine can read \(statement.text.quoted): `chmod o-rwx` keeps its secrets")
+        }
+        let users = PasswordUsers(content.verifiers)
+        security.passwordUsers = users
+        // A scram_file goes before, wherever it stands.
+        guard !security.namesScramFile, !users.scramVerifiers.isEmpty else { return }
+        setScramUsers(users.scramVerifiers, statement)
+    }
+
     /// `scram_file FILE`: to be read before the next statement.
     mutating func nameScramFile(_ statement: Statement) {
         security.namesScramFile = true
@@ -72,8 +101,12 @@ extension ConfigurationDraft {
                 .warning, at: statement.location,
                 "\(statement.text.quoted) names nobody: `dormouse passwd --scram FILE USER` adds a user")
         }
+        setScramUsers(content.verifiers, statement)
+    }
+
+    private mutating func setScramUsers(_ verifiers: [ByteString: ScramVerifier], _ statement: Statement) {
         do throws(AuthenticationFailure) {
-            security.scramUsers = try ScramUsers(content.verifiers)
+            security.scramUsers = try ScramUsers(verifiers)
         } catch {
             report(.error, at: statement.location, "SHA-256 is not to be had from this machine's OpenSSL")
         }

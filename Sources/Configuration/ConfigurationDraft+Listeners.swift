@@ -26,8 +26,9 @@ extension ConfigurationDraft {
         settings.allowsEmptyClientID = security.allowsEmptyClientID ?? settings.allowsEmptyClientID
         settings.autoIDPrefix = security.autoIDPrefix ?? settings.autoIDPrefix
         settings.scramUsers = security.scramUsers
-        let allowsAnonymous = security.allowsAnonymous ?? !security.namesScramFile
-        if !allowsAnonymous, !security.namesScramFile { warnNobody(at: FileLocation(file: mainFile, line: 0)) }
+        settings.passwordUsers = security.passwordUsers
+        let allowsAnonymous = security.allowsAnonymous ?? !security.namesUsers
+        if !allowsAnonymous, !security.namesUsers { warnNobody(at: FileLocation(file: mainFile, line: 0)) }
         return ListenerConfiguration(
             allowsAnonymous: allowsAnonymous, accessRules: security.accessRules ?? .allowAll, kind: .mqtt(settings))
     }
@@ -39,7 +40,7 @@ extension ConfigurationDraft {
     }
 
     private mutating func warnNobody(at location: FileLocation, areDevices: Bool = false) {
-        let who = areDevices ? "no device_file says who devices are" : "there are no users; scram_file names some"
+        let who = areDevices ? "no device_file says who devices are" : "there are no users; password_file names some"
         report(
             .warning, at: location,
             "every client is refused: allow_anonymous is false, and \(who)")
@@ -53,7 +54,7 @@ extension ConfigurationDraft {
         guard let addresses = addresses(of: draft, asked: asked, at: location) else { return nil }
         let isLocal = addresses.allSatisfy { $0.isLoopback }
         let secure = secureSettings(of: draft, security)
-        let names = draft.transport == .mqttsn ? draft.devices.users != nil : security.namesScramFile
+        let names = draft.transport == .mqttsn ? draft.devices.users != nil : security.namesUsers
         let hasUsers = names || secure?.demandsIdentity == true
         if !isLocal, asked != true, !security.namesAuthentication, !hasUsers {
             report(
@@ -62,7 +63,8 @@ extension ConfigurationDraft {
                     + "`allow_anonymous true` to let everybody in, "
                     + (secure?.clientCertificates == .required
                         ? "write `use_identity_as_username true` to know clients by their certificates, " : "")
-                    + (draft.transport == .mqttsn ? "" : "name users with `scram_file`, ") + "or listen on 127.0.0.1")
+                    + (draft.transport == .mqttsn ? "" : "name users with `password_file`, ")
+                    + "or listen on 127.0.0.1")
         }
         if isLocal, asked == false, !hasUsers { warnNobody(at: location, areDevices: draft.transport == .mqttsn) }
         if draft.transport == .mqttsn { checkMulticastGroups(draft, addresses) }
@@ -79,6 +81,7 @@ extension ConfigurationDraft {
             if draft.transport == .websockets { settings.webSocket = webSocketSettings(of: draft) }
             settings.allowsEmptyClientID = security.allowsEmptyClientID ?? settings.allowsEmptyClientID
             settings.scramUsers = security.scramUsers
+            settings.passwordUsers = security.passwordUsers
             if !draft.hasOwnIDPrefix { settings.autoIDPrefix = security.autoIDPrefix ?? settings.autoIDPrefix }
             return .mqtt(settings)
         case .mqttsn:

@@ -13,6 +13,8 @@ struct ConfigurationDraft {
     var bridge: FileLocation?
     /// `include_dir` directives that are still to be followed.
     var pendingIncludes: [Statement] = []
+    /// The `password_file` that is still to be read.
+    var pendingPasswordFile: Statement?
     /// The `scram_file` that is still to be read.
     var pendingScramFile: Statement?
     /// A file about TLS or DTLS that is still to be read.
@@ -123,7 +125,7 @@ extension ConfigurationDraft {
                     + "\(first.line)")
         }
         switch directive.name {
-        case "password_file", "auth_plugin", "plugin", "plugin_use", "global_plugin":
+        case "auth_plugin", "plugin", "plugin_use", "global_plugin":
             security.namesAuthentication = true
         default: break
         }

@@ -69,6 +69,7 @@ private struct FileReading<Source: ConfigurationSource> {
             case .fault(let message): draft.report(.error, at: location, message)
             case .statement(let statement):
                 draft.apply(statement)
+                readPasswordFile()
                 readScramFile()
                 readSecureFile()
                 readAccessFile()
@@ -77,7 +78,18 @@ private struct FileReading<Source: ConfigurationSource> {
         }
     }
 
-    /// Reads the file of users that the last statement named.
+    /// Reads the `password_file` that the last statement named.
+    private mutating func readPasswordFile() {
+        guard let statement = draft.pendingPasswordFile else { return }
+        draft.pendingPasswordFile = nil
+        do {
+            draft.setPasswordUsers(try source.read(statement.text), statement)
+        } catch {
+            draft.report(.error, at: statement.location, "cannot read \(statement.text.quoted): \(error.reason)")
+        }
+    }
+
+    /// Reads the `scram_file` that the last statement named.
     private mutating func readScramFile() {
         guard let statement = draft.pendingScramFile else { return }
         draft.pendingScramFile = nil

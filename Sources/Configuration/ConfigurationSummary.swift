@@ -33,8 +33,10 @@ extension ListenerConfiguration {
         case .mqtt(let settings):
             let most = settings.connectionsMax.map { ", \($0) connections at most" } ?? ""
             let qos = settings.qosMax < 2 ? ", QoS \(settings.qosMax) at most" : ""
-            let count = settings.scramUsers.map { $0.count }
-            let users = count.map { ", \($0) \($0 == 1 ? "user" : "users") by SCRAM-SHA-256" } ?? ""
+            let kinds = [(settings.passwordUsers?.count, "password"), (settings.scramUsers?.count, "SCRAM-SHA-256")]
+            let users = kinds.map { count, kind in
+                count.map { ", \($0) \($0 == 1 ? "user" : "users") by \(kind)" } ?? ""
+            }.joined()
             let name = settings.webSocket == nil ? "mqtt" : "websockets"
             let origins = settings.webSocket.map { $0.summary } ?? ""
             return "listener \(port) \(place) \(name)\(securitySummary), \(clients)\(users)\(most)\(qos)\(origins)"

@@ -8,7 +8,6 @@ extension DirectiveTable {
     /// What would make the gateway safer than it is: without it the gateway must not start, for it would be open
     /// where the operator believes it closed.
     static let laterSecurityRows: [Directive] = [
-        .later(.error, "password_file", in: .security, noUsers),
         .later(.error, "use_username_as_clientid", in: .listener, unless: "false", noUsers),
         .never(.error, "tls_engine", in: .listener, "OpenSSL has given engines up: keys are files"),
         .never(.error, "tls_engine_kpass_sha1", in: .listener, "OpenSSL has given engines up: keys are files"),

@@ -11,6 +11,7 @@ extension DirectiveTable {
         .flag("per_listener_settings") { $0.isPerListener = $1 },
         .flag("allow_anonymous", in: .security) { $0.security.allowsAnonymous = $1 },
         .flag("listener_allow_anonymous", in: .listener) { $0.listener.allowsAnonymous = $1 },
+        .text("password_file", in: .security, "a file") { $0.namePasswordFile($1) },
         .text("scram_file", in: .security, "a file") { $0.nameScramFile($1) },
         .text("acl_file", in: .security, "a file") { $0.pendingAccess = PendingAccess(.rules, $1) },
         .flag("allow_zero_length_clientid", in: .security) { $0.security.allowsEmptyClientID = $1 },

@@ -66,6 +66,8 @@ package struct MQTTListenerSettings: Equatable, Sendable {
     package var autoIDPrefix: ByteString = "auto-"
     /// Who may come by SCRAM-SHA-256 (`scram_file`), MQTT 5.0 §4.12; nil where the method is not spoken.
     package var scramUsers: ScramUsers?
+    /// Who may come by a password in CONNECT (`password_file`); nil where none is looked at.
+    package var passwordUsers: PasswordUsers?
     /// What only `protocol websockets` has; nil for MQTT on TCP itself.
     package var webSocket: WebSocketSettings?
 

@@ -60,8 +60,17 @@ struct SecurityDraft {
     var keyFile: KeyFile?
     /// What stands in the `acl_file`, if one was given.
     var accessRules: AccessRules?
+    /// Whether `password_file` was given.
+    var namesPasswordFile = false
+    /// What stands in it, if all of it could be read.
+    var passwordUsers: PasswordUsers?
     /// Whether `scram_file` was given.
     var namesScramFile = false
     /// What stands in it, if all of it could be read.
     var scramUsers: ScramUsers?
+}
+
+extension SecurityDraft {
+    /// Whether there is a file of users, of whichever kind.
+    var namesUsers: Bool { namesPasswordFile || namesScramFile }
 }

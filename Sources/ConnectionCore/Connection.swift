@@ -12,6 +12,7 @@ struct Connection {
     /// opened --CONNECT--> attaching --attached--> connected --DISCONNECT, fault, timeout--> closing
     ///    \                 ^                                                              ^
     ///     \--CONNECT with method--> authenticating --proof--> attaching                  |
+    ///      |--CONNECT with password--> verifying --passed--> attaching                     |
     ///      \------------------- fault, timeout, refusal ----------------------------------/
     /// ```
     /// From every state the slot becomes free when the socket ends.
@@ -23,6 +24,9 @@ struct Connection {
         case opened
         /// AUTH packets go to and fro before CONNACK (§4.12). Can transition to: `attaching`, `closing`, `free`.
         indirect case authenticating(PendingConnect)
+        /// The password is being checked, elsewhere and in its own time; nothing of the session is touched before.
+        /// Can transition to: `attaching`, `closing`, `free`.
+        indirect case verifying(PendingConnect)
         /// The broker has been asked for the session. Can transition to: `connected`, `closing`, `free`.
         case attaching(Offer)
         /// CONNACK is sent. Can transition to: `closing`, `free`.
@@ -79,6 +83,10 @@ struct Connection {
     var transportIdentity: ByteString?
     /// Who the client is, where CONNECT named an authentication method.
     var identity: Identity?
+    /// Who it is by the password of CONNECT.
+    var passwordUser: ByteString?
+    /// Which check of a password the connection waits for.
+    var checkTicket: UInt32 = 0
     /// Whether answers but CONNACK and DISCONNECT may carry a Reason String [MQTT-3.1.2-29].
     var wantsProblemInformation = true
     /// Whether CONNACK may carry Response Information [MQTT-3.1.2-28].

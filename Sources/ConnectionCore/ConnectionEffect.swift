@@ -7,6 +7,8 @@ package import Messaging
 package enum ConnectionEffect {
     /// Ask the broker.
     case request(LinkID, LinkRequest)
+    /// Check a password: `Connections.checked` hears of the outcome.
+    case check(slot: Int, ticket: UInt32, PasswordUsers.Check)
     /// Tell the operator.
     case log(slot: Int, ConnectionLog)
 }

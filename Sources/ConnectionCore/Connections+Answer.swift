@@ -24,7 +24,7 @@ extension Connections {
             case .close(let reason): closed(slot, reason, into: &effects)
             case .attached, .refused, .deliver, .resolved, .drained: break
             }
-        case .free, .opened, .authenticating, .closing: return
+        case .free, .opened, .authenticating, .verifying, .closing: return
         }
         endIfUnanswerable(slot, into: &effects)
     }

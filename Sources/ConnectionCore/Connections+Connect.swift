@@ -35,6 +35,11 @@ extension Connections {
                 session: session, offer: offer, userName: packet.userName.map { ByteString($0) })
             return beginAuthentication(method, of: pending, packet, slot, now: now, into: &effects)
         }
+        if connections[slot].transportIdentity == nil, let users = rules(of: slot).passwordUsers,
+            let userName = packet.userName
+        {
+            return verify(userName, packet.password ?? .empty, users, session, offer, slot, into: &effects)
+        }
         return attach(slot, session, offer)
     }
 
@@ -50,9 +55,11 @@ extension Connections {
             guard rules.scramUsers != nil, AuthenticationMethod(name: method) != nil else {
                 return .badAuthenticationMethod  // [MQTT-4.12.0-1]
             }
-        } else if !rules.allowsAnonymous {
-            // No password that comes with CONNECT is known here.
-            return packet.userName == nil ? .notAuthorized : .badUserNameOrPassword
+        } else if rules.passwordUsers == nil || packet.userName == nil {
+            // A password without a user is nobody's.
+            guard rules.allowsAnonymous else {
+                return packet.userName == nil ? .notAuthorized : .badUserNameOrPassword
+            }
         }
         if packet.clientID.count > limits.clientIDBytesMax { return .clientIdentifierNotValid }
         if packet.clientID.isEmpty {

@@ -54,7 +54,7 @@ extension Connections {
         case .free, .closing: return
         case .opened:
             if end == .connectTimedOut { counters.connectTimeouts += 1 }
-        case .authenticating:
+        case .authenticating, .verifying:
             clientID = connections[slot].clientID
             if end == .connectTimedOut { counters.connectTimeouts += 1 }
         case .attaching, .connected:

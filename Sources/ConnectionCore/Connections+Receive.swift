@@ -17,7 +17,7 @@ extension Connections {
         while true {
             switch connections[slot].state {
             case .opened, .authenticating, .connected: break
-            case .attaching:
+            case .attaching, .verifying:
                 hold(slot, &input, into: &effects)
                 countUnfinished(slot, into: &effects)
                 return nil
@@ -51,7 +51,7 @@ extension Connections {
     func packetBytesMax(_ slot: Int) -> Int {
         switch connections[slot].state {
         case .opened, .authenticating: limits.packetBeforeConnectBytesMax
-        case .free, .attaching, .connected, .closing: limits.packetBytesMax
+        case .free, .verifying, .attaching, .connected, .closing: limits.packetBytesMax
         }
     }
 

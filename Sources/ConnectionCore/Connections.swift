@@ -42,6 +42,8 @@ package struct Connections {
     /// Where property sections are built.
     var scratch = OutputBuffer()
 
+    /// The check of a password that was asked for last.
+    var lastCheck: UInt32 = 0
     /// What authentication exchanges begin with.
     var nonces: NonceSource
 
@@ -50,9 +52,22 @@ package struct Connections {
         nonces = NonceSource(secret: limits.nonceSecret)
     }
 
-    /// Other rules for the listeners from now on: what a connection was accepted under stays with it.
-    package mutating func setListenerRules(_ listeners: [ConnectionLimits.Listener]) {
+    /// Other rules for the listeners from now on. Who came by a password that is no longer there, or is another one by
+    /// now, is ended; what else a connection was accepted under stays with it.
+    package mutating func setListenerRules(
+        _ listeners: [ConnectionLimits.Listener], into effects: inout [ConnectionEffect]
+    ) {
+        let before = limits.listeners
         limits.listeners = listeners
+        for slot in connections.indices {
+            guard case .connected = connections[slot].state, let user = connections[slot].passwordUser else { continue }
+            let listener = Int(connections[slot].listener)
+            let old = listener < before.count ? before[listener].passwordUsers : nil
+            guard let old, rules(of: slot).passwordUsers?.hasSame(user, as: old) == true else {
+                fail(slot, .notAuthorized, .refused(.notAuthorized), into: &effects)  // [M-120]
+                continue
+            }
+        }
     }
 
     /// Connections open now.
@@ -87,7 +102,7 @@ package struct Connections {
         switch connections[slot].state {
         case .free: return
         case .opened: effects.append(.log(slot: slot, .ended(nil, end)))
-        case .authenticating: effects.append(.log(slot: slot, .ended(connections[slot].clientID, end)))
+        case .authenticating, .verifying: effects.append(.log(slot: slot, .ended(connections[slot].clientID, end)))
         case .attaching, .connected:
             effects.append(.request(.connection(slot), .detach(Farewell(publishesWill: true))))
             effects.append(.log(slot: slot, .ended(connections[slot].clientID, end)))
@@ -112,7 +127,7 @@ package struct Connections {
         while closing.count - before < endsMax, let slot = timers.expire(to: now.instant) {
             switch connections[slot].state {
             case .free, .closing: break
-            case .opened, .authenticating, .attaching:
+            case .opened, .authenticating, .verifying, .attaching:
                 close(slot, .connectTimedOut, into: &effects)
             case .connected:
                 // Deadlines are moved only when they come: a packet does not touch the timer.
@@ -173,7 +188,7 @@ package struct Connections {
     package func clientID(of slot: Int) -> ClientID? {
         switch connections[slot].state {
         case .free, .opened: nil
-        case .authenticating, .attaching, .connected, .closing: connections[slot].clientID
+        case .authenticating, .verifying, .attaching, .connected, .closing: connections[slot].clientID
         }
     }
 

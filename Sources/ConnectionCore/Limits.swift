@@ -61,6 +61,8 @@ package struct ConnectionLimits: Equatable, Sendable {
         package var demandsTransportIdentity = false
         /// Who may show it by SCRAM (MQTT 5.0 §4.12); nil where the method is not spoken.
         package var scramUsers: ScramUsers?
+        /// Who may show it by a password in CONNECT; nil where none is looked at.
+        package var passwordUsers: PasswordUsers?
         /// Connections at one time.
         package var connectionsMax = Int.max
         /// The highest QoS that is served, announced as Maximum QoS (MQTT 5.0 §3.2.2.3.4).

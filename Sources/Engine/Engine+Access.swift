@@ -1,4 +1,5 @@
 internal import BrokerCore
+package import Clockwork
 package import ConnectionCore
 package import GatewayCore
 package import Messaging
@@ -14,8 +15,9 @@ extension Engine {
         gateway.setAdmission(listeners)
     }
 
-    /// Other rules for who may come by the listeners, from now on.
-    package mutating func setListenerRules(_ listeners: [ConnectionLimits.Listener]) {
-        connections.setListenerRules(listeners)
+    /// Other rules for who may come by the listeners, from now on: see `Connections.setListenerRules`.
+    package mutating func setListenerRules(_ listeners: [ConnectionLimits.Listener], now: Now) {
+        connections.setListenerRules(listeners, into: &connectionEffects)
+        settle(now)
     }
 }

@@ -122,6 +122,8 @@ extension Engine {
         for effect in connectionEffects {
             switch effect {
             case .request(let link, let request): pending.append(.link(link, request))
+            case .check(let slot, let ticket, let check):
+                passwordChecks.append(PasswordCheck(slot: slot, ticket: ticket, check: check))
             case .log(let slot, let log): logs.append(.connection(slot, log))
             }
         }

@@ -21,6 +21,8 @@ package struct Engine {
     package internal(set) var outbox = DatagramOutbox()
     /// What is to be sent to multicast groups, since it was last taken.
     var multicasts: [Multicast] = []
+    /// Passwords to be checked, since they were last taken.
+    var passwordChecks: [PasswordCheck] = []
     /// What is worth a line in the log, since it was last taken.
     package internal(set) var logs: [EngineLog] = []
 

@@ -17,6 +17,7 @@ package struct ReactorError: Error, Hashable, Sendable {
     /// The calls that the reactor makes.
     package enum Call: String, Sendable {
         case accept4, bind, epoll_create1, epoll_ctl, epoll_wait, eventfd, getaddrinfo, getsockname, listen, read
+        case pthreadCreate = "pthread_create"
         case ifNameToIndex = "if_nametoindex"
         /// `setsockopt`, which says nothing.
         case joinGroup = "joining the multicast group"

@@ -2,13 +2,14 @@ package import ConnectionCore
 internal import Engine
 package import GatewayCore
 package import Messaging
+internal import Reactor
 package import SecureTransport
 
 /// What can change while the server serves.
 extension Server {
     /// Other rules for who may come by the listeners of MQTT.
     package func setListenerRules(_ listeners: [ConnectionLimits.Listener]) {
-        engine.setListenerRules(listeners)
+        engine.setListenerRules(listeners, now: loop.now)
     }
 
     /// Other certificates, keys and rules for those who come from now on; who is there keeps what it came by. A

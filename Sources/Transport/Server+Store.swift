@@ -47,7 +47,10 @@ extension Server {
         keeper = Keeper(thread: thread, mailbox: mailbox)
     }
 
-    package func mailArrived(in mailbox: Token, now: Now) { takeStoreEvents(now) }
+    package func mailArrived(in mailbox: Token, now: Now) {
+        takeStoreEvents(now)
+        takePasswordOutcomes(now)
+    }
 
     private func takeStoreEvents(_ now: Now) {
         for event in keeper?.mailbox.drain() ?? [] {

@@ -59,6 +59,8 @@ package final class Server: LoopHandler {
     var lostReportDue = Instant(nanoseconds: 0)
     /// Where what has to survive is kept; nil for nowhere.
     var keeper: Keeper?
+    /// Where passwords are checked; nil where there are none.
+    var passwordDesk: PasswordDesk?
     /// What SIGHUP asks for: on the loop's thread, between two events.
     package var whenHungUp: () -> Void = {}
     /// Whom the server tells that it lives.
@@ -354,6 +356,7 @@ package final class Server: LoopHandler {
         }
         if let due = engine.deadline(), due <= now.instant { engine.advance(to: now) }
         serveBacklog(now: now)
+        submitPasswordChecks(now)
         // The disk works while the sockets are written; what they let happen must not be left behind.
         submitBatch(now)
         flush(now)

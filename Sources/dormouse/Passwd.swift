@@ -12,14 +12,14 @@ struct Passwd: ParsableCommand {
             standard input. The gateway reads the file when it starts.
             """)
 
-    @Flag(help: "The file is a scram_file: verifiers for SCRAM-SHA-256.")
+    @Flag(help: "Make a verifier for SCRAM-SHA-256, for a scram_file or a password_file.")
     var scram = false
 
     @Flag(name: [.customShort("D"), .long], help: "Delete the user.")
     var delete = false
 
-    @Option(help: "How often clients hash the password: 4096 or more.")
-    var iterations = ScramVerifier.iterationsUsual
+    @Option(help: "How often the password is hashed (default: 20000; with --scram, where clients do it, 10000).")
+    var iterations: Int?
 
     @Argument(help: "The file; it is made if it is not there.")
     var file: String
@@ -28,9 +28,8 @@ struct Passwd: ParsableCommand {
     var user: String
 
     func validate() throws {
-        guard scram else { throw ValidationError("Say --scram: files of another kind come with a later version.") }
-        let range = ScramVerifier.iterationsRange
-        guard range.contains(iterations) else {
+        let range = scram ? ScramVerifier.iterationsRange : PasswordVerifier.iterationsRange
+        if let iterations, !range.contains(iterations) {
             throw ValidationError("--iterations takes \(range.lowerBound) to \(range.upperBound), not \(iterations).")
         }
         do throws(ScramFileFault) {
@@ -43,24 +42,29 @@ struct Passwd: ParsableCommand {
     func run() throws {
         let users = UserFile(path: file)
         let before = try users.read()
-        if let (line, fault) = ScramFile(before ?? []).faults.first {
+        if let (line, fault) = PasswordFile(before ?? []).faults.first {
             throw Failure.usage("\(file):\(line): \(fault.reason); correct the file and try again")
         }
         let verifier = delete ? nil : try verifier(of: Password.read(for: user))
-        guard let after = ScramFile.setting(ByteString(user), to: verifier, in: before ?? []) else {
+        guard let after = PasswordFile.setting(ByteString(user), to: verifier, in: before ?? []) else {
             throw Failure.usage("\(file) has no user \(ByteString(user))")
         }
         try users.write(after)
     }
 
-    private func verifier(of password: [UInt8]) throws -> ScramVerifier {
-        if password.contains(where: { $0 >= 0x80 }) {
+    private func verifier(of password: [UInt8]) throws -> PasswordVerifier {
+        if scram, password.contains(where: { $0 >= 0x80 }) {
             Console.error(
                 "warning: clients may take other bytes for this password (SASLprep); ASCII is the same for all")
         }
         do throws(AuthenticationFailure) {
-            let salt = Process.randomBytes(ScramVerifier.saltUsual)
-            return try ScramVerifier(password: password, salt: salt, iterations: iterations)
+            let salt = Process.randomBytes(scram ? ScramVerifier.saltUsual : PasswordVerifier.saltUsual)
+            guard scram else {
+                let iterations = iterations ?? PasswordVerifier.iterationsUsual
+                return try PasswordVerifier(password: password, salt: salt, iterations: iterations)
+            }
+            let iterations = iterations ?? ScramVerifier.iterationsUsual
+            return .scram(try ScramVerifier(password: password, salt: salt, iterations: iterations))
         } catch {
             throw Failure.runtime("no verifier can be made: \(error.words)")
         }

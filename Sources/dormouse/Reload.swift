@@ -90,6 +90,7 @@ extension ListenerConfiguration {
         switch (kind, fresh.kind) {
         case (.mqtt(var settings), .mqtt(let new)):
             settings.scramUsers = new.scramUsers
+            settings.passwordUsers = new.passwordUsers
             kind = .mqtt(settings)
         case (.mqttsn(var settings), .mqttsn(let new)):
             settings.allowsAnonymousPublish = new.allowsAnonymousPublish

@@ -53,6 +53,12 @@ struct Run: ParsableCommand {
             throw Failure.runtime(error.description)
         }
         try openStore(configuration, server, log)
+        do throws(ReactorError) {
+            // Also where there are none: SIGHUP may bring some.
+            try server.checkPasswords()
+        } catch {
+            throw Failure.runtime(error.description)
+        }
         let plans = try listenerPlans(configuration, log)
         do throws(ReactorError) {
             try server.open(plans)

@@ -108,6 +108,7 @@ extension ConnectionLimits {
             guard case .mqtt(let settings) = listener.kind else { return rules }
             rules.allowsAnonymous = listener.allowsAnonymous
             rules.scramUsers = settings.scramUsers
+            rules.passwordUsers = settings.passwordUsers
             rules.demandsTransportIdentity = listener.security?.demandsIdentity ?? false
             rules.connectionsMax = settings.connectionsMax ?? .max
             rules.qosMax = QoS(rawValue: settings.qosMax) ?? .exactlyOnce

@@ -99,7 +99,7 @@ import Testing
         }
         let (slot, final) = try challenged(world)
         world.feed(slot, try auth("18", final))
-        #expect(world.asked(slot) == ["attach p clean expiry=0 pace=window(65535) receive=20"])
+        #expect(world.asked(slot) == ["attach p clean expiry=0 pace=window(65535) receive=20 user=alice"])
         let connack = try #require(world.heard(slot).first)
         #expect(connack.hasPrefix("CONNACK success"))
         #expect(connack.contains("authenticationMethod=\(Self.scram) authenticationData="))

@@ -1,3 +1,4 @@
+import Authentication
 import Bytes
 import Clockwork
 import MQTTWire
@@ -17,6 +18,8 @@ final class ConnectionWorld {
     var answersConnect: (SessionOffer) -> LinkAnswer? = { offer in
         .attached(Attached(sessionPresent: false, sessionExpiryInterval: offer.sessionExpiryInterval))
     }
+    /// Passwords that are to be checked.
+    var checks: [(slot: Int, ticket: UInt32, check: PasswordUsers.Check)] = []
     /// How many packets went the short way.
     private(set) var shortCuts = 0
     private var effects: [ConnectionEffect] = []
@@ -86,6 +89,28 @@ final class ConnectionWorld {
         take()
     }
 
+    /// Checks the passwords that wait for it.
+    func check() {
+        let waiting = checks
+        checks = []
+        for (slot, ticket, check) in waiting { checked(slot, ticket, check.isPassed() ? .passed : .failed) }
+    }
+
+    func checked(_ slot: Int, _ ticket: UInt32, _ verdict: Connections.Verdict) {
+        if let request = connections.checked(slot, ticket: ticket, verdict, into: &effects) {
+            requests[slot, default: []].append(describe(request))
+            if case .attach(let offer) = request, let answer = answersConnect(offer) {
+                connections.answer(slot, answer, now: now, into: &effects)
+            }
+        }
+        take()
+    }
+
+    func setListenerRules(_ listeners: [ConnectionLimits.Listener]) {
+        connections.setListenerRules(listeners, into: &effects)
+        take()
+    }
+
     func answer(_ slot: Int, _ answer: LinkAnswer) {
         connections.answer(slot, answer, now: now, into: &effects)
         take()
@@ -118,6 +143,7 @@ final class ConnectionWorld {
         for effect in effects {
             switch effect {
             case .request(let link, let request): requests[link.slot, default: []].append(describe(request))
+            case .check(let slot, let ticket, let check): checks.append((slot, ticket, check))
             case .log(_, let log): logs.append(log)
             }
         }

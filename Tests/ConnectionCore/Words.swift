@@ -9,7 +9,8 @@ func describe(_ request: LinkRequest) -> String {
     case .attach(let offer):
         return line(
             "attach", word(offer.clientID), offer.cleanStart ? "clean" : "", "expiry=\(offer.sessionExpiryInterval)",
-            "pace=\(offer.pace)", "receive=\(offer.receiveMaximum)", offer.will.map(describe) ?? "")
+            "pace=\(offer.pace)", "receive=\(offer.receiveMaximum)", offer.will.map(describe) ?? "",
+            offer.userName.map { "user=\(word($0))" } ?? "")
     case .detach(let farewell):
         return line(
             "detach", farewell.publishesWill ? "will" : "",

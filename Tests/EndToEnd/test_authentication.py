@@ -211,7 +211,7 @@ def test_passwd_makes_a_file_that_only_its_owner_reads(tmp_path):
 
 
 @pytest.mark.parametrize("arguments, said", [
-    (["users", "alice"], "--scram"), (["--scram", "users", "a:b"], "colon"),
+    (["users", "alice"], "no password"), (["--scram", "users", "a:b"], "colon"),
     (["--scram", "users", ""], "1 to 256 bytes"), (["--scram", "--iterations", "4095", "users", "alice"], "4096"),
     (["--scram", "-D", "users", "alice"], "no user"), (["--scram", "users", "alice"], "no password"),
     (["--scram", "bad", "alice"], "bad:1: "),

@@ -100,7 +100,7 @@ def test_good_files(check, text):
     ("max_packet_size 99999999999999999999\n", 1, ["max_packet_size"]),
     ("allow_anonymous maybe\n", 1, ["allow_anonymous", "maybe", "true", "false"]),
     ("listener 1883 127.0.0.1\npredefined_topic 1 a\n", 2, ["predefined_topic"]),
-    ("password_file /etc/passwords\n", 1, ["password_file", "not supported yet"]),
+    ("password_file /etc/passwords\n", 1, ["/etc/passwords", "cannot read"]),
     ("include_dir /nowhere/at/all\n", 1, ["/nowhere/at/all"]),
     (b"listener 1883 \xff\xfe\n", 1, ["UTF-8"]),
 ])

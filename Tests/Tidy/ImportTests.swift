@@ -21,7 +21,7 @@ import Testing
             "GatewayCore": bottom.union(["MQTTSNWire", "Journal"]).union(collections),
             // A device on the desk: the other end of MQTT-SN.
             "DeviceCore": bottom.union(["MQTTSNWire"]),
-            "Engine": bottom.union(wires).union(cores).union(collections).union(["Journal"]),
+            "Engine": bottom.union(wires).union(cores).union(collections).union(["Journal", "Authentication"]),
 
             "Reactor": bottom.union(["CLinux", "Glibc", "Musl", "Synchronization"]),
             "WebSocket": ["Bytes", "COpenSSL"],
@@ -30,7 +30,7 @@ import Testing
             "Configuration": ["Authentication", "Bytes", "Messaging", "SecureTransport", "Glibc", "Musl"],
             "Transport": bottom.union(collections).union([
                 "ConnectionCore", "GatewayCore", "Engine", "Reactor", "WebSocket", "SecureTransport", "Journal",
-                "Store",
+                "Store", "Authentication", "CLinux", "Glibc", "Synchronization",
             ]),
             "dormouse": bottom.union(wires).union(cores).union([
                 "DeviceCore", "Engine", "Reactor", "Transport", "Configuration", "Glibc", "Musl", "ArgumentParser",

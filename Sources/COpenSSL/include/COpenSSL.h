@@ -18,6 +18,13 @@ bool copenssl_hmac_sha256(
 bool copenssl_pbkdf2_sha256(
     const void *password, size_t password_count, const void *salt, size_t salt_count, int iterations,
     uint8_t *key);
+/// SHA-512 of two areas, one behind the other, into 64 bytes.
+bool copenssl_sha512(
+    const void *first, size_t first_count, const void *second, size_t second_count, uint8_t *digest);
+/// PBKDF2 with HMAC-SHA-512 (RFC 8018): the first 64 bytes.
+bool copenssl_pbkdf2_sha512(
+    const void *password, size_t password_count, const void *salt, size_t salt_count, int iterations,
+    uint8_t *key);
 /// Whether two areas are the same, in a time that depends on `count` alone.
 bool copenssl_equal(const void *left, const void *right, size_t count);
 #endif
